@@ -1,0 +1,127 @@
+"""Models by name."""
+
+import re
+from collections.abc import Sequence
+
+import keras
+
+from ..layers.checks import at_least, nearest
+from ..ops import axes
+from . import resnet
+from .slots import Slots
+
+# ImageNet's channel means and deviations, for RGB in 0..1.
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+
+# Each family is one module with VARIANTS, the OPTIONS a caller may change, and `network`.
+FAMILIES = (resnet,)
+
+
+def build(
+    name: str,
+    attention: Slots = None,
+    *,
+    num_classes: int = 1000,
+    input_shape: Sequence[int | None] | None = None,
+    include_preprocessing: bool = True,
+    mean: Sequence[float] = MEAN,
+    std: Sequence[float] = STD,
+    **options,
+) -> keras.Model:
+    """A Functional model with random weights, whose output is logits.
+
+    Args:
+        name: One of `list_architectures()`.
+        attention: What stands in the attention slots: a spec for the whole net ("cbam", or
+            {"type": "se", "reduction": 8}, a class, a function); a list with an entry per stage,
+            or of lists with an entry per block; or a dict from addresses to specs,
+            {"stage3": "cbam", "stage4/block1": "se"}.
+        num_classes: Number of logits; 0 gives the pooled features instead.
+        input_shape: (height, width, 3), or channels first if that is Keras's setting; height and
+            width may be None. The default is 224x224, or 32x32 for a net with a small stem.
+        include_preprocessing: Whether the first layer normalises RGB in 0..255 by `mean` and
+            `std`; without it the input must be normalised already.
+        mean: Mean of each channel, for RGB in 0..1.
+        std: Deviation of each channel, for RGB in 0..1.
+        **options: What the architecture takes beside these, for a ResNet `width` (channels of
+            the first stage) and `stem` ("imagenet" or "small").
+    Raises: ValueError for an unknown name, option, address or size, naming the valid ones.
+
+    >>> models.build("resnet18", "cbam", num_classes=10, input_shape=(64, 64, 3)).output_shape
+    (None, 10)
+    """
+    family = _family(name)
+    arguments = {**family.VARIANTS[name], **_checked(options, name, family.OPTIONS)}
+    at_least(0, name, num_classes=num_classes)
+    image = keras.Input(_shape(input_shape, family.default_size(arguments)), name="image")
+    x = image
+    if include_preprocessing:
+        x = keras.layers.Normalization(
+            axis=axes.channel_axis(keras.config.image_data_format()),
+            mean=[255.0 * m for m in mean],
+            variance=[(255.0 * s) ** 2 for s in std],
+            # 16-bit floats would round the pixels before the mean is taken off.
+            dtype="float32",
+            name="normalize",
+        )(x)
+    y = family.network(x, attention=attention, num_classes=num_classes, **arguments)
+    return keras.Model(image, y, name=name)
+
+
+def list_architectures() -> list[str]:
+    """The names that `build` knows, small nets first within a family.
+
+    >>> models.list_architectures()[:3]
+    ['resnet18', 'resnet20', 'resnet32']
+    """
+    names = [name for family in FAMILIES for name in family.VARIANTS]
+    return sorted(
+        names,
+        key=lambda name: [
+            int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)
+        ],
+    )
+
+
+def _family(name: str):
+    for family in FAMILIES:
+        if name in family.VARIANTS:
+            return family
+    known = list_architectures()
+    raise ValueError(
+        f"Unknown architecture.{nearest(name, known)} Received: name={name!r}. "
+        f"Known: {', '.join(known)}."
+    )
+
+
+def _checked(options: dict, name: str, known: Sequence[str]) -> dict:
+    for option, value in options.items():
+        if option not in known:
+            raise ValueError(
+                f"{name} has no option {option!r}.{nearest(option, known)} "
+                f"Received: {option}={value!r}. Known: {', '.join(known)}."
+            )
+    return options
+
+
+def _shape(input_shape: Sequence[int | None] | None, size: int) -> tuple[int | None, ...]:
+    """The checked shape of one image; of `size` pixels a side where None was given."""
+    channel = axes.channel_axis(keras.config.image_data_format()) - 1
+    if input_shape is None:
+        shape: list[int | None] = [size] * 3
+        shape[channel] = 3
+        return tuple(shape)
+    shape = list(input_shape)
+    sides = [side for axis, side in enumerate(shape) if axis != channel]
+    if (
+        len(shape) != 3
+        or shape[channel] != 3
+        or any(side is not None and side < 1 for side in sides)
+    ):
+        wanted = "(height, width, 3)" if channel == 2 else "(3, height, width)"
+        raise ValueError(
+            f"input_shape must be {wanted}, where height and width may be None. "
+            f"Received: input_shape={tuple(input_shape)}"
+        )
+    return tuple(shape)

@@ -1,0 +1,72 @@
+"""Which attention stands in which block of a staged network."""
+
+from collections.abc import Mapping, Sequence
+
+from ..layers.checks import nearest
+from ..layers.registry import Spec
+
+Slots = Spec | Sequence | Mapping | None
+
+
+def resolve(attention: Slots, depths: Sequence[int]) -> dict[tuple[int, int], Spec | None]:
+    """The spec of every block, keyed by (stage, block), both counted from 1.
+
+    Args:
+        attention: One spec for all blocks; a list with one entry per stage, each a spec or a list
+            with one spec per block; or a dict from addresses ("stage3", "stage4/block1") to
+            specs, where a block's own address wins over its stage's.
+        depths: Number of blocks in each stage.
+    Raises: ValueError for an address or a length that the network does not have.
+
+    >>> slots.resolve({"stage2": "se", "stage2/block1": "cbam"}, (1, 2))
+    {(1, 1): None, (2, 1): 'cbam', (2, 2): 'se'}
+    """
+    blocks = [
+        (stage, block)
+        for stage, depth in enumerate(depths, start=1)
+        for block in range(1, depth + 1)
+    ]
+    if isinstance(attention, Mapping) and "type" not in attention:
+        return _from_addresses(attention, blocks)
+    if _is_list(attention):
+        return _from_lists(attention, depths)
+    return dict.fromkeys(blocks, attention)
+
+
+def _is_list(attention) -> bool:
+    return isinstance(attention, Sequence) and not isinstance(attention, str)
+
+
+def _from_addresses(attention: Mapping, blocks) -> dict:
+    chosen = {}
+    stages = list(dict.fromkeys(f"stage{stage}" for stage, _ in blocks))
+    known = stages + [f"stage{stage}/block{block}" for stage, block in blocks]
+    for address in attention:
+        if address not in known:
+            raise ValueError(
+                f"Unknown address in attention.{nearest(address, known)} Received: {address!r}. "
+                f"Known: {', '.join(known)}; one spec for all blocks is a dict with a 'type'."
+            )
+    for stage, block in blocks:
+        of_stage = attention.get(f"stage{stage}")
+        chosen[stage, block] = attention.get(f"stage{stage}/block{block}", of_stage)
+    return chosen
+
+
+def _from_lists(attention: Sequence, depths: Sequence[int]) -> dict:
+    if len(attention) != len(depths):
+        raise ValueError(
+            f"A list of attention needs one entry per stage, {len(depths)} here. "
+            f"Received {len(attention)}: {attention!r}"
+        )
+    chosen = {}
+    for stage, (entry, depth) in enumerate(zip(attention, depths, strict=True), start=1):
+        entries = entry if _is_list(entry) else [entry] * depth
+        if len(entries) != depth:
+            raise ValueError(
+                f"The list for stage{stage} needs one spec per block, {depth} here. "
+                f"Received {len(entries)}: {entries!r}"
+            )
+        for block, spec in enumerate(entries, start=1):
+            chosen[stage, block] = spec
+    return chosen

@@ -1,0 +1,1 @@
+"""Pure functions on tensors, written with `keras.ops`; imported by module."""

@@ -1,0 +1,130 @@
+"""Data sets by name, as arrays in memory, and the batches that `fit` reads."""
+
+import dataclasses
+import hashlib
+import os
+
+import numpy as np
+
+from keras_attention.layers.checks import nearest
+
+from . import augment
+from .recipe import Recipe
+
+DATASETS = ("cifar10", "generated")
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """Images (N, height, width, 3) in 0..255, uint8, and the index of each one's label."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    def fingerprint(self) -> str:
+        """A hash of the pixels and labels, to tell apart two copies of one data set."""
+        digest = hashlib.sha256(np.ascontiguousarray(self.images))
+        digest.update(np.ascontiguousarray(self.labels.astype("<i8")))
+        return digest.hexdigest()[:16]
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """A data set whole: what it is called in a report, its label names and its splits."""
+
+    title: str
+    names: tuple[str, ...]
+    splits: dict[str, Split]
+
+
+def load(name: str, splits: tuple[str, ...] = ("train", "test")) -> Dataset:
+    """The data set `name`, from the TFDS folder that TFDS_DATA_DIR names.
+
+    Raises: ValueError for an unknown name; FileNotFoundError with the command that prepares the
+        data where it is missing.
+    """
+    if name == "generated":
+        return _generated(splits)
+    if name not in DATASETS:
+        raise ValueError(
+            f"Unknown data set.{nearest(name, DATASETS)} Received: {name!r}. "
+            f"Known: {', '.join(DATASETS)}."
+        )
+    return _from_tfds(name, splits)
+
+
+def _from_tfds(name: str, splits) -> Dataset:
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+
+    folder = os.environ.get("TFDS_DATA_DIR")
+    decoders = {"image": tfds.decode.SkipDecoding()}
+    try:
+        builder = tfds.builder(name, data_dir=folder)
+        sets = {split: builder.as_dataset(split, decoders=decoders) for split in splits}
+    except (AssertionError, tfds.core.DatasetNotFoundError) as error:
+        raise FileNotFoundError(
+            f"{name} is not prepared in {folder or 'the default TFDS folder'}. Set TFDS_DATA_DIR "
+            f"to a folder that holds it, or fetch it: "
+            f"python -c \"import tensorflow_datasets as t; t.load('{name}')\""
+        ) from error
+    title, loaded = name, {}
+    for split, examples in sets.items():
+        images, labels = [], []
+        for example in examples:
+            data = example["image"]
+            # The default decoder's fast transform shifts colours by about a grey level.
+            images.append(tf.io.decode_jpeg(data, 3, dct_method="INTEGER_ACCURATE").numpy())
+            labels.append(int(example["label"]))
+            if bytes(data.numpy()[:2]) == b"\xff\xd8":
+                title = f"{name} (JPEG)"
+        loaded[split] = Split(np.stack(images), np.array(labels))
+    return Dataset(title, tuple(builder.info.features["label"].names), loaded)
+
+
+def _generated(splits) -> Dataset:
+    """Stripes whose direction and colour tell the class, with noise: for tests."""
+    rows, columns = np.mgrid[0:32, 0:32]
+    loaded = {}
+    for split in splits:
+        rng = np.random.default_rng(len(split))
+        labels = np.arange(64) % 10
+        angles = labels[:, None, None] * np.pi / 10
+        waves = np.sin((np.cos(angles) * rows + np.sin(angles) * columns) * 0.8)
+        colours = np.stack([labels % 2, labels % 3, labels % 5], axis=1)[:, None, None] * 20
+        images = 128 + 40 * waves[..., None] + colours + rng.normal(0, 8, (64, 32, 32, 3))
+        loaded[split] = Split(images.clip(0, 255).astype("uint8"), labels)
+    return Dataset("generated", tuple(f"class {i}" for i in range(10)), loaded)
+
+
+def batches(split: Split, recipe: Recipe, *, size: int, first: int, last: int, seed: int):
+    """A tf.data pipeline over the epochs `first` to `last` (excluded), counted from 0.
+
+    The order and the augmentation depend on the seed and the epoch alone, so a run that was
+    interrupted goes on with the batches that it would have seen. The last, smaller batch of an
+    epoch is dropped.
+    """
+    import tensorflow as tf
+
+    images = tf.constant(split.images)
+    targets = tf.one_hot(split.labels, int(split.labels.max()) + 1)
+    count = len(split.labels)
+    steps = steps_per_epoch(split, recipe)
+
+    def order(epoch):
+        shuffled = tf.random.experimental.stateless_shuffle(tf.range(count), [seed, epoch])
+        return tf.data.Dataset.from_tensor_slices(shuffled[: steps * recipe.batch_size])
+
+    def batch(step, chosen):
+        x = augment.apply(tf.gather(images, chosen), recipe, [tf.cast(seed, tf.int64), step])
+        return augment.resize(x, size), tf.gather(targets, chosen)
+
+    chosen = tf.data.Dataset.range(first, last).flat_map(order)
+    chosen = chosen.batch(recipe.batch_size, drop_remainder=True)
+    numbered = tf.data.Dataset.zip(tf.data.Dataset.range(first * steps, last * steps), chosen)
+    return numbered.map(batch, num_parallel_calls=1).prefetch(2)
+
+
+def steps_per_epoch(split: Split, recipe: Recipe) -> int:
+    """Whole batches in one epoch."""
+    return len(split.labels) // recipe.batch_size
