@@ -1,0 +1,40 @@
+# Short names for people. `make demo` and `make test` set up .venv by themselves.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+TEST_EXTRAS := tensorflow,jax,torch,explain,recipes,oracles,dev
+
+.PHONY: demo test lint types wheel clean
+
+demo: .venv/demo
+	@KERAS_BACKEND=jax $(BIN)/keras-attention explain resnet18w16_cbam_cifar10 \
+		docs/photos/cat_face.jpg --output attention.png
+
+test: .venv/test
+	@$(BIN)/python -m tests.run
+
+lint: .venv/test
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: .venv/test
+	$(BIN)/mypy
+
+wheel: .venv/test
+	$(BIN)/python -m build --wheel --no-isolation
+
+clean:
+	rm -rf .venv build dist
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+# A stamp is newer than what it was installed from, so a second run installs nothing.
+.venv/demo: .venv/bin/python pyproject.toml constraints.txt
+	@echo "Setting up .venv with the JAX backend and matplotlib (once) ..."
+	@$(PIP) -e ".[jax,explain]"
+	@touch $@
+
+.venv/test: .venv/bin/python pyproject.toml constraints.txt
+	@echo "Setting up .venv with three backends and the test tools (once) ..."
+	@$(PIP) -e ".[$(TEST_EXTRAS)]"
+	@touch $@

@@ -1,0 +1,1 @@
+"""The tests mirror keras_attention/; `python -m tests.run` is the whole check."""
