@@ -4,10 +4,14 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 TEST_EXTRAS := tensorflow,jax,torch,explain,recipes,oracles,dev
 
+# JAX compiles the network once and keeps the result for the next run.
+JAX_CACHE := JAX_COMPILATION_CACHE_DIR=.cache/jax JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 \
+	JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
+
 .PHONY: demo test lint types wheel clean
 
 demo: .venv/demo
-	@KERAS_BACKEND=jax $(BIN)/keras-attention explain resnet18w16_cbam_cifar10 \
+	@KERAS_BACKEND=jax $(JAX_CACHE) $(BIN)/keras-attention explain resnet18w16_cbam_cifar10 \
 		docs/photos/cat_face.jpg --output attention.png
 
 test: .venv/test

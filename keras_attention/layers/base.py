@@ -25,7 +25,8 @@ class AttentionLayer(keras.layers.Layer):
 
     def __init__(self, *, identity_init: bool = False, data_format: str | None = None, **kwargs):
         super().__init__(**kwargs)
-        data_format = data_format or keras.config.image_data_format()
+        if data_format is None:
+            data_format = keras.config.image_data_format()
         if data_format not in axes.DATA_FORMATS:
             raise ValueError(
                 f"{type(self).__name__}: data_format must be one of {list(axes.DATA_FORMATS)}. "

@@ -52,11 +52,6 @@ def get(spec: Spec | None, **options) -> keras.layers.Layer | None:
     """
     if spec is None:
         return None
-    if isinstance(spec, keras.layers.Layer):
-        raise ValueError(
-            "attention must be a key, a dict, a class or a function, since each block needs its "
-            f"own layer: pass the class. Received an instance: {spec!r}"
-        )
     if isinstance(spec, str):
         spec = {"type": spec}
     if isinstance(spec, Mapping):
@@ -68,6 +63,11 @@ def get(spec: Spec | None, **options) -> keras.layers.Layer | None:
         raise ValueError(
             "attention must be None, a key, a dict with a 'type', a layer class or a function that "
             f"returns a layer. Received: spec={spec!r}"
+        )
+    if isinstance(make, keras.layers.Layer):
+        raise ValueError(
+            "attention must be a key, a dict, a class or a function, since each block needs its "
+            f"own layer: pass the class. Received an instance: {make!r}"
         )
     _check_options(make, options)
     layer = make(**options)
@@ -132,10 +132,10 @@ def _look_up(spec: Mapping) -> tuple[Callable[..., keras.layers.Layer], dict]:
 def _check_options(make: Callable, options: Mapping) -> None:
     """Refuse an option that the class, its bases or the function do not name."""
     known = _parameters(make)
-    unknown = [option for option in options if known is not None and option not in known]
-    if not unknown:
+    if known is None or not options.keys() - known:
         return
-    option, owner = unknown[0], getattr(make, "__name__", repr(make))
+    option = next(option for option in options if option not in known)
+    owner = getattr(make, "__name__", repr(make))
     if not isinstance(make, type) and option == "name":
         raise ValueError(
             f"The function {owner} must take name=..., since every layer of a model has a stable "
@@ -158,6 +158,6 @@ def _parameters(make: Callable) -> set[str] | None:
     for base in make.__mro__:
         if base in (keras.Operation, object) or "__init__" not in vars(base):
             continue
-        parameters = inspect.signature(base.__init__).parameters.values()
+        parameters = inspect.signature(vars(base)["__init__"]).parameters.values()
         names |= {p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
     return names - {"self"}

@@ -8,6 +8,7 @@ import keras
 from ..layers.checks import at_least, nearest
 from ..ops import axes
 from . import resnet
+from .head import head
 from .slots import Slots
 
 # ImageNet's channel means and deviations, for RGB in 0..1.
@@ -27,6 +28,7 @@ def build(
     include_preprocessing: bool = True,
     mean: Sequence[float] = MEAN,
     std: Sequence[float] = STD,
+    labels: Sequence[str] | None = None,
     **options,
 ) -> keras.Model:
     """A Functional model with random weights, whose output is logits.
@@ -44,6 +46,7 @@ def build(
             `std`; without it the input must be normalised already.
         mean: Mean of each channel, for RGB in 0..1.
         std: Deviation of each channel, for RGB in 0..1.
+        labels: Names of the classes in order, which a saved model keeps.
         **options: What the architecture takes beside these, for a ResNet `width` (channels of
             the first stage) and `stem` ("imagenet" or "small").
     Raises: ValueError for an unknown name, option, address or size, naming the valid ones.
@@ -65,8 +68,8 @@ def build(
             dtype="float32",
             name="normalize",
         )(x)
-    y = family.network(x, attention=attention, num_classes=num_classes, **arguments)
-    return keras.Model(image, y, name=name)
+    maps = family.network(x, attention=attention, **arguments)
+    return keras.Model(image, head(maps, num_classes, labels), name=name)
 
 
 def list_architectures() -> list[str]:

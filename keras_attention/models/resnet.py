@@ -58,9 +58,8 @@ def network(
     width: int,
     shortcut: str = "projection",
     attention: slots.Slots = None,
-    num_classes: int,
 ):
-    """Logits (or pooled features where `num_classes` is 0) of the maps `x`."""
+    """The last feature maps of the images `x`."""
     chosen = slots.resolve(attention, depths)
     residual = {"basic": basic, "bottleneck": bottleneck}[block]
     width = at_least(1, "resnet", width=width)
@@ -80,7 +79,7 @@ def network(
             x = carry(x, filters * EXPANSION[block], stride, shortcut, name)
             x = keras.layers.Add(name=f"{name}_add")([x, y])
             x = keras.layers.ReLU(name=f"{name}_out")(x)
-    return head(x, num_classes)
+    return x
 
 
 def imagenet_stem(x, width):
@@ -113,15 +112,6 @@ def carry(x, filters, stride, shortcut, name):
         return conv_norm(x, filters, 1, stride, name=f"{name}_shortcut")
     x = keras.layers.AveragePooling2D(1, stride, name=f"{name}_shortcut_stride")(x)
     return PadChannels(filters, name=f"{name}_shortcut_pad")(x)
-
-
-def head(x, num_classes):
-    x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
-    if not num_classes:
-        return x
-    # Logits in float32 under a mixed policy: a softmax of 16-bit logits loses what was learnt.
-    policy = keras.config.dtype_policy()
-    return keras.layers.Dense(num_classes, dtype=policy.variable_dtype, name="logits")(x)
 
 
 def conv_norm(x, filters, kernel_size, stride=1, *, name, index="", activate=False):

@@ -1,6 +1,7 @@
 """Which attention stands in which block of a staged network."""
 
 from collections.abc import Mapping, Sequence
+from typing import TypeGuard, cast
 
 from ..layers.checks import nearest
 from ..layers.registry import Spec
@@ -30,10 +31,10 @@ def resolve(attention: Slots, depths: Sequence[int]) -> dict[tuple[int, int], Sp
         return _from_addresses(attention, blocks)
     if _is_list(attention):
         return _from_lists(attention, depths)
-    return dict.fromkeys(blocks, attention)
+    return dict.fromkeys(blocks, cast("Spec | None", attention))
 
 
-def _is_list(attention) -> bool:
+def _is_list(attention: object) -> TypeGuard[Sequence]:
     return isinstance(attention, Sequence) and not isinstance(attention, str)
 
 

@@ -66,7 +66,7 @@ class EfficientChannelAttention(AttentionLayer):
             dtype=self.dtype_policy,
             name="conv",
         )
-        self.conv.build((None, channels, 1))
+        self.conv.build((None, None, 1))  # wrapping lengthens the axis
 
     def size_for(self, channels: int) -> int:
         """The paper's kernel size for that many channels."""

@@ -1,0 +1,1 @@
+"""Gates on positions, and on channels and positions."""

@@ -31,7 +31,7 @@ class CBAM(AttentionLayer):
         arXiv:1807.06521.
     """
 
-    score_kind = {"channel": "channel", "spatial": "spatial"}  # noqa: RUF012 (never changed)
+    score_kind = {"channel": "channel", "spatial": "spatial"}
 
     def __init__(
         self,

@@ -1,0 +1,142 @@
+"""The command line: `keras-attention list | info | predict | explain`.
+
+Exit code 0: done; 1: it failed; 2: an argument is wrong. Errors are one line on stderr.
+"""
+
+import argparse
+import dataclasses
+import os
+import pathlib
+import sys
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except BrokenPipeError:
+        # The reader of a pipe has seen enough; nothing is wrong.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        print(f"keras-attention: {_one_line(error)}", file=sys.stderr)
+        return 2 if isinstance(error, (ValueError, FileNotFoundError)) else 1
+
+
+def _list(options) -> int:
+    from . import zoo
+
+    for name in zoo.list_models(options.pattern, attention=options.attention, task=options.task):
+        entry = zoo.info(name)
+        score = f"{entry.metric} {entry.score:.4f}"
+        print(f"{name:32} {entry.attention:8} {entry.parameters:>12,}  {score}")
+    return 0
+
+
+def _info(options) -> int:
+    from . import zoo
+
+    for field, value in dataclasses.asdict(zoo.info(options.model)).items():
+        text = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
+        print(f"{field:14} {text}")
+    return 0
+
+
+def _predict(options) -> int:
+    from . import zoo
+
+    image = zoo.read_image(options.image)
+    _print_top(zoo.classify(options.model, image, top=options.top))
+    return 0
+
+
+def _explain(options) -> int:
+    from . import explain, zoo
+
+    output = pathlib.Path(options.output)
+    _check_output(output)
+    image = zoo.read_image(options.image)
+    model = zoo.load(options.model)
+    predictions = zoo.classify(model, image, top=options.top)
+    maps = explain.attention_maps(model, zoo.prepare(model, image))
+    label, probability = predictions[0]
+    title = f"{options.model}: {label} {probability:.1%}"
+    figure = explain.figure(zoo.centre(model, image), maps, title=title)
+    beside = output.with_name(f".{output.name}.part")
+    try:
+        figure.savefig(beside, format=output.suffix[1:], dpi=150, bbox_inches="tight")
+        os.replace(beside, output)
+    finally:
+        beside.unlink(missing_ok=True)
+    _print_top(predictions)
+    print(f"The photo and the spatial attention of each stage: {output}")
+    return 0
+
+
+def _print_top(predictions) -> None:
+    for label, probability in predictions:
+        print(f"{probability:6.1%}  {label}")
+
+
+FORMATS = (".jpg", ".pdf", ".png", ".svg")
+
+
+def _check_output(output: pathlib.Path) -> None:
+    """Refuse a picture that cannot be written before time is spent on it."""
+    if output.suffix.lower() not in FORMATS:
+        raise ValueError(f"--output must end in one of {list(FORMATS)}. Received: {str(output)!r}")
+    if output.is_dir() or not os.access(output.parent, os.W_OK):
+        raise PermissionError(f"Cannot write {str(output)!r}: no folder, or not allowed")
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text or type(error).__name__
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="keras-attention", description="Pretrained attention models for vision in Keras 3."
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
+    commands = parser.add_subparsers(required=True, metavar="list|info|predict|explain")
+
+    command = commands.add_parser("list", help="the published models")
+    command.add_argument("pattern", nargs="?", default="*", help="with wildcards: 'resnet*'")
+    command.add_argument("--attention", help="a layer's key, or none")
+    command.add_argument("--task", help="such as classification")
+    command.set_defaults(run=_list)
+
+    command = commands.add_parser("info", help="what is known of one model")
+    command.add_argument("model")
+    command.set_defaults(run=_info)
+
+    command = commands.add_parser("predict", help="the most probable labels of an image")
+    _add_image_arguments(command)
+    command.set_defaults(run=_predict)
+
+    command = commands.add_parser("explain", help="the same, and where the model looked")
+    _add_image_arguments(command)
+    command.add_argument("--output", default="attention.png", help="default: attention.png")
+    command.set_defaults(run=_explain)
+    return parser
+
+
+def _add_image_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", help="a name that `keras-attention list` prints")
+    command.add_argument("image", help="path of a picture")
+    command.add_argument("--top", type=int, default=5, help="how many labels; default: 5")
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser, *_):
+        from . import __version__
+
+        print(__version__)
+        parser.exit()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

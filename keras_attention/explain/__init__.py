@@ -1,0 +1,6 @@
+"""Looking inside a model: what its attention layers weighted, and pictures of it."""
+
+from .capture import AttentionMap, attention_maps
+from .plot import figure, overlay
+
+__all__ = ["AttentionMap", "attention_maps", "figure", "overlay"]

@@ -1,0 +1,75 @@
+"""The most probable labels of one image."""
+
+import os
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from .. import models
+from ..layers.checks import at_least
+from . import images, loading
+
+
+class Prediction(NamedTuple):
+    """A label and its probability."""
+
+    label: str
+    probability: float
+
+
+def classify(model: keras.Model | str, image, top: int = 5) -> list[Prediction]:
+    """The `top` most probable labels of one image, the most probable first.
+
+    Args:
+        model: A classifier whose output is logits, or the name of a published one.
+        image: A path, a PIL image, or an array (height, width, 3) in 0..255. Its centre is cut to
+            the model's proportions and scaled to its size.
+        top: How many labels; all of them if the model has fewer.
+    Raises: FileNotFoundError or ImageError for a missing or unreadable image; ValueError for a
+        model that is no classifier of images.
+
+    >>> zoo.classify("resnet18w16_cbam_cifar10", "cat.jpg", top=1)[0].label
+    'cat'
+    """
+    at_least(1, "classify", top=top)
+    if isinstance(model, (str, os.PathLike)):
+        model = loading.load(str(model))
+    batch = prepare(model, image)[None]
+    logits = keras.ops.convert_to_numpy(model(batch, training=False))[0].astype("float64")
+    if logits.ndim != 1:
+        raise ValueError(
+            f"classify needs a model with one row of logits. Received: output {logits.shape}"
+        )
+    probabilities = np.exp(logits - logits.max())
+    probabilities /= probabilities.sum()
+    labels = models.labels(model) or tuple(f"class {i}" for i in range(len(logits)))
+    order = np.argsort(-probabilities, kind="stable")[:top]
+    return [Prediction(labels[i], float(probabilities[i])) for i in order]
+
+
+def prepare(model: keras.Model, image) -> np.ndarray:
+    """One image as `model` takes it: RGB in 0..255, uint8, at its size and in its data format.
+
+    Args: as for `classify`.
+    """
+    height, width, channels_first = _input_of(model)
+    fitted = images.fit(images.read(image), height, width)
+    return np.ascontiguousarray(fitted.transpose(2, 0, 1)) if channels_first else fitted
+
+
+def centre(model: keras.Model, image) -> np.ndarray:
+    """The part of one image that `prepare` scales down, at its own size: (height, width, 3)."""
+    height, width, _ = _input_of(model)
+    array = images.read(image)
+    return array if height is None or width is None else images.centre(array, height, width)
+
+
+def _input_of(model: keras.Model) -> tuple[int | None, int | None, bool]:
+    """Height, width, and whether channels come first, of the one image that a model takes."""
+    shape = model.input_shape[1:] if isinstance(model.input_shape, tuple) else ()
+    if len(shape) != 3 or 3 not in (shape[0], shape[-1]):
+        raise ValueError(f"This needs a model of one RGB image. Received: input {shape}")
+    first = shape[-1] != 3
+    height, width = shape[1:] if first else shape[:2]
+    return height, width, first

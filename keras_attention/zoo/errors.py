@@ -1,0 +1,17 @@
+"""What can go wrong with a published model: one tree under ZooError."""
+
+
+class ZooError(Exception):
+    """Anything that keeps a published model from being used."""
+
+
+class UnknownModelError(ZooError, ValueError):
+    """No published model has that name."""
+
+
+class IntegrityError(ZooError):
+    """A file is missing, or is not the one that was published."""
+
+
+class ImageError(ZooError, ValueError):
+    """A file or an array is not an image that a model can take."""

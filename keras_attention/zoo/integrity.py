@@ -1,0 +1,34 @@
+"""Bytes are hashed before anything parses them."""
+
+import hashlib
+import pathlib
+
+from .errors import IntegrityError
+
+
+def read_verified(path: pathlib.Path, size: int, sha256: str) -> bytes:
+    """The content of a file, if it has the expected size in bytes and SHA-256.
+
+    What is returned is what was hashed: the file is read once.
+    Raises: IntegrityError that names the file, what was expected and what is there.
+    """
+    expected = f"Expected {size} bytes with SHA-256 {sha256}."
+    try:
+        actual_size = path.stat().st_size
+        # A wrong size is told without reading, so that no file is too large to refuse.
+        if actual_size != size:
+            raise IntegrityError(
+                f"{path} has the wrong size. {expected} Received: {actual_size} bytes. {REMEDY}"
+            )
+        content = path.read_bytes()
+    except OSError as error:
+        raise IntegrityError(f"{path} cannot be read: {error}. {expected} {REMEDY}") from error
+    actual = hashlib.sha256(content).hexdigest()
+    if actual != sha256:
+        raise IntegrityError(
+            f"{path} is not the published file. {expected} Received: SHA-256 {actual}. {REMEDY}"
+        )
+    return content
+
+
+REMEDY = "Install keras-attention-zoo again to restore it."

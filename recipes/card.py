@@ -1,0 +1,168 @@
+"""The card of a published model, from its config.json and metrics.json alone."""
+
+import json
+import pathlib
+
+CARD = """\
+---
+library_name: keras
+license: apache-2.0
+pipeline_tag: image-classification
+tags:
+- keras
+- keras-attention
+- image-classification
+- {attention}
+datasets:
+- cifar10
+metrics:
+- accuracy
+model_name: {name}
+model-index:
+- name: {name}
+  results:
+  - task:
+      type: image-classification
+    dataset:
+      name: {title}
+      type: cifar10
+      split: test
+    metrics:
+    - type: accuracy
+      value: {score}
+---
+
+# {name}
+
+{architecture} with {attention_words}, {parameters:,} trainable parameters, {mmacs:.1f} M \
+multiply-adds for an image of {side}x{side} pixels. It tells {count} classes apart: {labels}.
+
+```python
+import keras_attention as ka
+
+model = ka.zoo.load("{name}")
+ka.zoo.classify(model, "photo.jpg")
+```
+
+Set `KERAS_BACKEND` to `jax`, `tensorflow` or `torch` first. The model takes RGB in 0 to 255 and
+gives logits; normalisation is its first layer.
+
+## Result
+
+| | {metric} | seed | epochs | hours |
+|---|---|---|---|---|
+{rows}
+
+{metric} on the {split}. {comparison}
+
+**Data**: {data}. Test set fingerprint `{data_fingerprint}`. Licence of the data: {data_licence}.
+
+**How it was made**: `{command}` at commit `{commit}`, on {hardware}; {software}. {note}
+
+**Check it**: `python -m recipes.evaluate {name}`
+
+## Weights
+
+`{file}`: float16 on disk, {size:,} bytes, SHA-256 `{sha256}`. In float32, as trained, the
+{metric} is {score_as_trained:.4f}. Licence of the weights: {licence}.
+
+## Limits
+
+Small images of {count} kinds of things: anything else gets one of these labels all the same. The
+attention maps are gates inside the network. They show what it multiplied, which need not be why
+it answered as it did.
+
+## Reference
+
+{reference}
+"""
+
+REFERENCES = {
+    "none": "He et al., Deep Residual Learning for Image Recognition, CVPR 2016, arXiv:1512.03385.",
+    "cbam": "Woo et al., CBAM: Convolutional Block Attention Module, ECCV 2018, arXiv:1807.06521.",
+}
+
+
+def render(name: str, folder: pathlib.Path) -> str:
+    """The text of zoo/NAME/README.md, `folder` being zoo/."""
+    config, metrics = _read(folder / name, "config"), _read(folder / name, "metrics")
+    attention = config["arguments"]["attention"] or "none"
+    twin = metrics["twin"]
+    rows = [_row(name, metrics)]
+    if twin:
+        rows.append(_row(twin, _read(folder / twin, "metrics")))
+    return CARD.format(
+        **{**metrics, "score": f"{metrics['score']:.4f}"},
+        name=name,
+        title=metrics["data"].split(",")[0],
+        attention=attention,
+        attention_words=f"{attention.upper()} in every block" if twin else "no attention",
+        architecture=_architecture(config),
+        mmacs=metrics["gmacs"] * 1000,
+        side=config["input_size"][0],
+        count=len(config["labels"]),
+        labels=", ".join(config["labels"]),
+        rows="\n".join(rows),
+        comparison=_comparison(metrics, folder),
+        reference=REFERENCES[attention],
+    )
+
+
+def write(name: str, folder: pathlib.Path) -> None:
+    """Write the card of one model."""
+    (folder / name / "README.md").write_text(render(name, folder), encoding="utf-8")
+
+
+def results(folder: pathlib.Path) -> str:
+    """The table of all published models that README.md shows."""
+    lines = [
+        "| model | test accuracy | parameters | multiply-adds | epochs, seed |",
+        "|---|---|---|---|---|",
+    ]
+    for path in sorted(folder.glob("*/metrics.json")):
+        metrics = _read(path.parent, "metrics")
+        lines.append(
+            f"| `{path.parent.name}` | {metrics['score']:.4f} | {metrics['parameters']:,} "
+            f"| {metrics['gmacs'] * 1000:.1f} M | {metrics['epochs']}, {metrics['seed']} |"
+        )
+    return "\n".join(lines)
+
+
+def write_results(readme: pathlib.Path, folder: pathlib.Path) -> None:
+    """Put that table between the two marks of README.md."""
+    text = readme.read_text("utf-8")
+    before, rest = text.split(MARKS[0])
+    after = rest.split(MARKS[1])[1]
+    between = f"\n{results(folder)}\n"
+    readme.write_text(f"{before}{MARKS[0]}{between}{MARKS[1]}{after}", encoding="utf-8")
+
+
+MARKS = ("<!-- results -->", "<!-- /results -->")
+
+
+def _row(name: str, metrics: dict) -> str:
+    cells = (f"{metrics['score']:.4f}", metrics["seed"], metrics["epochs"], metrics["hours"])
+    return f"| {name} | {' | '.join(map(str, cells))} |"
+
+
+def _comparison(metrics: dict, folder: pathlib.Path) -> str:
+    if not metrics["twin"]:
+        return "This is the control of the models with attention from the same recipe."
+    gain = metrics["score"] - _read(folder / metrics["twin"], "metrics")["score"]
+    return (
+        f"The difference to the plain twin, same recipe and seed, is {100 * gain:+.2f} points from "
+        "one pair of runs. The sampling error of one score alone is about 0.3 points, and the "
+        "recipe expected no difference beforehand: this is no evidence that attention helps here."
+    )
+
+
+def _architecture(config: dict) -> str:
+    arguments = config["arguments"]
+    return (
+        f"{config['architecture']} with a {arguments['stem']} stem and {arguments['width']} "
+        "channels in its first stage"
+    )
+
+
+def _read(folder: pathlib.Path, name: str) -> dict:
+    return json.loads((folder / f"{name}.json").read_text("utf-8"))

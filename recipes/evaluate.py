@@ -1,0 +1,50 @@
+"""Score a published model on its test set: `python -m recipes.evaluate NAME`.
+
+The last line is one JSON object with name, metric, value and recorded; the exit code is 1 if the
+two differ by more than 1e-3.
+"""
+
+import argparse
+import json
+import sys
+
+import keras
+
+from keras_attention import zoo
+
+from . import data, recipe, train
+
+# How far a score may lie from the recorded one: another backend rounds differently.
+TOLERANCE = 1e-3
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m recipes.evaluate", description=__doc__)
+    parser.add_argument("name", help=f"one of: {', '.join(zoo.list_models())}")
+    name = parser.parse_args(arguments).name
+    try:
+        entry = zoo.info(name)
+        split = data.load(recipe.find(entry.recipe)().dataset, ("test",)).splits["test"]
+    except (ValueError, FileNotFoundError) as error:
+        print(f"evaluate: {error}", file=sys.stderr)
+        return 2
+    result = evaluate(entry, split)
+    print(json.dumps(result))
+    return 0 if abs(result["value"] - result["recorded"]) <= TOLERANCE else 1
+
+
+def evaluate(entry: zoo.ModelInfo, split: data.Split) -> dict:
+    """The score of a published model beside the recorded one."""
+    return {
+        "name": entry.name,
+        "metric": entry.metric,
+        "value": round(train.accuracy(zoo.load(entry.name), split), 6),
+        "recorded": entry.score,
+        "images": len(split.labels),
+        "data": split.fingerprint(),
+        "backend": keras.backend.backend(),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,163 @@
+"""Turn a finished run into a published model: `python -m recipes.ship RUN_FOLDER NAME`.
+
+Writes the weights into the package, a line into its index.json, and zoo/NAME/ with config.json,
+metrics.json and the card. Needs the torch backend, whose counter tells the multiply-adds.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import pathlib
+import sys
+
+import keras
+import numpy as np
+
+import keras_attention as ka
+from keras_attention.zoo import index, loading
+
+from . import card, data, recipe, train
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+CARDS = ROOT / "zoo"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m recipes.ship", description=__doc__)
+    parser.add_argument("run", type=pathlib.Path, help="folder that recipes.train wrote")
+    parser.add_argument("name", help="the name to publish under")
+    parser.add_argument("--twin", help="the published model that differs by the attention only")
+    parser.add_argument("--note", default="", help="a sentence on how the run was done")
+    options = parser.parse_args(arguments)
+    result = json.loads((options.run / "result.json").read_text("utf-8"))
+    chosen = recipe.Recipe(**result["recipe"])
+    dataset = data.load(chosen.dataset, ("test",))
+    test = dataset.splits["test"]
+    if test.fingerprint() != result["test_fingerprint"]:
+        raise SystemExit("The test set is not the one that the run was scored on")
+    config = configuration(chosen, dataset.names)
+    weights = write_weights(options.run / "weights.safetensors", options.name)
+    model = ka.models.build(config["architecture"], labels=dataset.names, **config["arguments"])
+    measured = {
+        "parameters": sum(int(np.prod(w.shape)) for w in model.trainable_weights),
+        "gmacs": round(multiply_adds(model) / 1e9, 5),
+    }
+    folder = CARDS / options.name
+    folder.mkdir(parents=True, exist_ok=True)
+    metrics = {**report(result, options), **measured, **weights, "score": None}
+    write_index(options.name, config, metrics)
+    metrics["score"] = round(train.accuracy(loading.load(options.name), test), 4)
+    write_index(options.name, config, metrics)
+    write_json(folder / "config.json", config)
+    write_json(folder / "metrics.json", metrics)
+    card.write(options.name, CARDS)
+    card.write_results(ROOT / "README.md", CARDS)
+    print(f"{options.name}: {metrics['score']} as shipped, {result['accuracy']} as trained")
+    return 0
+
+
+def configuration(chosen: recipe.Recipe, labels: tuple[str, ...]) -> dict:
+    """What config.json holds: how to build the model, and what goes in and out of it."""
+    size = chosen.sizes[-1][1]
+    return {
+        "task": "classification",
+        "architecture": chosen.model,
+        "arguments": {
+            "attention": chosen.attention,
+            "num_classes": len(labels),
+            "input_shape": [size, size, 3],
+            "mean": chosen.mean,
+            "std": chosen.std,
+            **chosen.model_options,
+        },
+        "input_size": [size, size],
+        "input_range": [0, 255],
+        "labels": list(labels),
+    }
+
+
+def write_weights(source: pathlib.Path, name: str) -> dict:
+    """Write the weights as float16 into the package; returns file, sha256 and size."""
+    from safetensors.numpy import load_file, save_file
+
+    arrays = {k: np.ascontiguousarray(a.astype("float16")) for k, a in load_file(source).items()}
+    path = loading.WEIGHTS / f"{name}.safetensors"
+    beside = path.with_suffix(".part")
+    save_file(arrays, beside, metadata={"format": "1", "name": name})
+    for key, array in load_file(beside).items():
+        if not np.array_equal(array, arrays[key]) or not np.isfinite(array).all():
+            raise SystemExit(f"{key} was not written as it is, or is not finite")
+    beside.chmod(0o644)  # readable by whoever installs the package, whatever the writer's mask
+    os.replace(beside, path)
+    content = path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    return {"file": path.name, "sha256": digest, "size": len(content)}
+
+
+def multiply_adds(model: keras.Model) -> int:
+    """Multiplications of convolutions and matrix products for one image."""
+    if keras.backend.backend() != "torch":
+        raise SystemExit("recipes.ship counts operations with torch: set KERAS_BACKEND=torch")
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter:
+        model(np.zeros((1, *model.input_shape[1:]), "uint8"), training=False)
+    return counter.get_total_flops() // 2
+
+
+def report(result: dict, options) -> dict:
+    """What metrics.json tells of the run."""
+    kept = ("seed", "epochs", "hours", "hardware", "software", "commit", "command")
+    recipe_name = result["command"].split()[3]
+    return {
+        "metric": "accuracy",
+        "split": "test, last epoch, no test-time augmentation",
+        "score_as_trained": result["accuracy"],
+        "data": f"{result['dataset']}, {DATA_NOTES[result['recipe']['dataset']]}",
+        "data_fingerprint": result["test_fingerprint"],
+        **{key: result[key] for key in kept},
+        "note": options.note,
+        "recipe": recipe_name,
+        "twin": options.twin,
+        "licence": "Apache-2.0",
+        "data_licence": DATA_LICENCES[result["recipe"]["dataset"]],
+    }
+
+
+DATA_NOTES = {
+    "cifar10": "a copy whose images were stored as JPEG of quality 75, which is lossy: not "
+    "comparable with figures on the original",
+    "generated": "made by the recipe",
+}
+DATA_LICENCES = {
+    "cifar10": "none stated; research use (Krizhevsky 2009)",
+    "generated": "none needed",
+}
+
+
+def write_index(name: str, config: dict, metrics: dict) -> None:
+    entries = json.loads(index.PATH.read_text("utf-8"))
+    attention = config["arguments"]["attention"]
+    shared = ("task", "architecture", "arguments", "input_size", "labels")
+    measured = (
+        "parameters", "gmacs", "data", "metric", "score", "licence", "data_licence", "recipe",
+        "file", "sha256", "size",
+    )  # fmt: skip
+    entries[name] = {
+        **{key: config[key] for key in shared},
+        "attention": attention["type"] if isinstance(attention, dict) else attention or "none",
+        **{key: metrics[key] for key in measured},
+    }
+    write_json(index.PATH, dict(sorted(entries.items())))
+    index._read.cache_clear()
+
+
+def write_json(path: pathlib.Path, value: dict) -> None:
+    beside = path.with_name(path.name + ".part")
+    beside.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+    os.replace(beside, path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,28 @@
+"""Small nets for the tests of models."""
+
+import numpy as np
+from keras import ops
+
+from keras_attention import models
+
+
+def small(attention="cbam", **options):
+    """A ResNet-18 that builds fast: images of 8x8, three classes, four channels at first."""
+    defaults = {"num_classes": 3, "input_shape": (8, 8, 3), "width": 4, "stem": "small"}
+    return models.build("resnet18", attention, **{**defaults, **options})
+
+
+def pixels(shape=(2, 8, 8, 3)):
+    return np.random.default_rng(0).integers(0, 256, shape, "uint8")
+
+
+def logits(model, x):
+    return ops.convert_to_numpy(model(x))
+
+
+def carry_weights(source, target) -> None:
+    """Give `target` the weights of `source` by their paths, of which both have the same."""
+    values = {weight.path: weight.value for weight in source.weights}
+    assert values.keys() == {weight.path for weight in target.weights}
+    for weight in target.weights:
+        weight.assign(values[weight.path])

@@ -1,0 +1,59 @@
+"""The public names, all on one page: a new one is a deliberate edit here."""
+
+import inspect
+
+import keras
+import pytest
+
+import keras_attention as ka
+
+PUBLIC = {
+    ka: {"__version__", "explain", "layers", "models", "zoo"},
+    ka.layers: {
+        "AttentionLayer",
+        "CBAM",
+        "ChannelGate",
+        "EfficientChannelAttention",
+        "SpatialGate",
+        "Spec",
+        "SqueezeExcite",
+        "get",
+        "list_layers",
+    },
+    ka.models: {"build", "labels", "list_architectures"},
+    ka.zoo: {
+        "ImageError",
+        "IntegrityError",
+        "ModelInfo",
+        "Prediction",
+        "UnknownModelError",
+        "ZooError",
+        "centre",
+        "classify",
+        "info",
+        "list_models",
+        "load",
+        "prepare",
+        "read_image",
+    },
+}
+
+
+@pytest.mark.parametrize("module", PUBLIC, ids=lambda module: module.__name__)
+def test_public_names(module):
+    assert set(module.__all__) == PUBLIC[module]
+    assert all(hasattr(module, name) for name in module.__all__)
+
+
+def test_every_layer_is_saved_under_the_name_of_the_package():
+    for key in ka.layers.list_layers():
+        layer = type(ka.layers.get(key))
+        name = keras.saving.get_registered_name(layer)
+        assert name == f"keras_attention>{layer.__name__}"
+        assert layer.__name__ in ka.layers.__all__
+
+
+def test_public_functions_are_annotated():
+    for function in (ka.layers.get, ka.models.build, ka.zoo.load, ka.zoo.classify, ka.zoo.info):
+        signature = inspect.signature(function)
+        assert signature.return_annotation is not signature.empty, function
