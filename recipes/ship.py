@@ -81,7 +81,7 @@ def write_weights(source: pathlib.Path, name: str) -> dict:
     """Write the weights as float16 into the package; returns file, sha256 and size."""
     from safetensors.numpy import load_file, save_file
 
-    arrays = {k: np.ascontiguousarray(a.astype("float16")) for k, a in load_file(source).items()}
+    arrays = {k: np.array(a, "float16", order="C") for k, a in load_file(source).items()}
     path = loading.WEIGHTS / f"{name}.safetensors"
     beside = path.with_suffix(".part")
     save_file(arrays, beside, metadata={"format": "1", "name": name})

@@ -12,7 +12,7 @@ def save(path: pathlib.Path, model, history: list[dict]) -> None:
     from safetensors.numpy import save_file
 
     arrays = {
-        key: np.ascontiguousarray(_array(variable)) for key, variable in _variables(model).items()
+        key: np.array(_array(variable), order="C") for key, variable in _variables(model).items()
     }
     beside = path.with_suffix(".part")
     save_file(arrays, beside, metadata={"history": json.dumps(history)})
@@ -32,7 +32,7 @@ def restore(path: pathlib.Path, model) -> list[dict]:
                 f"{sorted(keys ^ set(variables))[:4]} stand in one of them only"
             )
         for key, variable in variables.items():
-            variable.assign(file.get_tensor(key))
+            variable.assign(file.get_tensor(key).reshape(variable.shape))
         return json.loads(file.metadata()["history"])
 
 

@@ -186,7 +186,7 @@ def accuracy(model: keras.Model, split: data.Split) -> float:
 def save_weights(path: pathlib.Path, model: keras.Model) -> None:
     from safetensors.numpy import save_file
 
-    arrays = {w.path: np.ascontiguousarray(keras.ops.convert_to_numpy(w)) for w in model.weights}
+    arrays = {w.path: np.array(keras.ops.convert_to_numpy(w), order="C") for w in model.weights}
     beside = path.with_suffix(".part")
     save_file(arrays, beside)
     os.replace(beside, path)

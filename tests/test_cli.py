@@ -57,7 +57,7 @@ def test_explain_writes_a_picture(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (["info", "resnet18w16_cbam"], 2, "Did you mean 'resnet18w16_cbam_cifar10'"),
+        (["info", "resnet18w16_cbam_cifar"], 2, "Did you mean 'resnet18w16_cbam_cifar10'"),
         (["predict", "nope", CAT], 2, "Unknown model"),
         (["predict", CBAM, "missing.jpg"], 2, "no image at 'missing.jpg'"),
         (["predict", CBAM, CAT, "--top", "0"], 2, "Received: top=0"),

@@ -52,4 +52,4 @@ def assign(
             f"Wrong shape: {wrong}."
         )
     for key, weight in targets.items():
-        weight.assign(np.ascontiguousarray(arrays[key]).astype(weight.dtype, copy=False))
+        weight.assign(np.array(arrays[key], weight.dtype, order="C"))

@@ -14,8 +14,8 @@ def quick(**fields):
 
 def tiny(**fields):
     """One epoch of the quick recipe on a net that trains in a second."""
-    options = {"width": 2, "stem": "small"}
-    return quick(model_options=options, sizes=((1, 16),), precision="float32", **fields)
+    narrow = {"model_options": {"width": 2, "stem": "small"}, "precision": "float32"}
+    return quick(**{**narrow, "sizes": ((1, 16),), **fields})
 
 
 @pytest.mark.parametrize("name", recipe.names())
@@ -140,12 +140,11 @@ def test_augmentation_against_numpy():
 
 
 def test_a_run_goes_on_where_it_stopped(tmp_path):
-    chosen = tiny(batch_size=32)
-    long = chosen.replace(sizes=((2, 16), (1, 32)))
-    whole = train.train(long, 1, tmp_path / mkdir(tmp_path, "whole"))
+    chosen = tiny(batch_size=32, sizes=((3, 8),))
+    whole = train.train(chosen, 1, tmp_path / mkdir(tmp_path, "whole"))
     output = tmp_path / mkdir(tmp_path, "parts")
-    stop_after(long, 1, output, epochs=1)
-    parts = train.train(long, 1, output)
+    stop_after(chosen, 1, output, epochs=1)
+    parts = train.train(chosen, 1, output)
     assert parts["epochs"] == whole["epochs"] == 3
     from safetensors.numpy import load_file
 
