@@ -63,8 +63,10 @@ gives logits; normalisation is its first layer.
 
 ## Weights
 
-`{file}`: float16 on disk, {size:,} bytes, SHA-256 `{sha256}`. In float32, as trained, the
-{metric} is {score_as_trained:.4f}. Licence of the weights: {licence}.
+`{file}`: {size:,} bytes, SHA-256 `{sha256}`. Weights of 65,536 numbers or more are float16 on
+disk, the rest float32; unrounded, the {metric} is the same, {score_unrounded:.4f}. The run
+itself computed in {precision} and scored {score_in_training_precision:.4f} that way.
+Licence of the weights: {licence}.
 
 ## Limits
 

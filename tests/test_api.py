@@ -9,6 +9,7 @@ import keras_attention as ka
 
 PUBLIC = {
     ka: {"__version__", "explain", "layers", "models", "zoo"},
+    ka.explain: {"AttentionMap", "attention_maps", "figure", "overlay"},
     ka.layers: {
         "AttentionLayer",
         "CBAM",
