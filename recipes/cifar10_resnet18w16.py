@@ -1,6 +1,8 @@
 """CIFAR-10, ResNet-18 with a 3x3 stem and 16 channels in its first stage (0.70 M parameters).
 
 Run      python -m recipes.train cifar10_resnet18w16 --attention cbam --seed 0
+Cost     1.7 hours for cbam, one core of a 2-core AMD EPYC shared with other work
+Result   test accuracy, 1 seed, last epoch: none 0.8812, cbam 0.8863, on images stored as JPEG
 Expect   written before the first run: none and cbam within 0.3 points of each other (a null), both
          at 88 % or more on images that were stored as JPEG; no published figure exists for that
 """
