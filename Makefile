@@ -1,7 +1,7 @@
 # Short names for people. `make demo` and `make test` set up .venv by themselves.
 PYTHON ?= python3
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 TEST_EXTRAS := tensorflow,jax,torch,explain,recipes,oracles,dev
 
 # JAX compiles the network once and keeps the result for the next run.

@@ -53,7 +53,7 @@ gives logits; normalisation is its first layer.
 |---|---|---|---|---|
 {rows}
 
-{metric} on the {split}. {comparison}
+What was scored: {split}. {comparison}
 
 **Data**: {data}. Test set fingerprint `{data_fingerprint}`. Licence of the data: {data_licence}.
 

@@ -128,7 +128,7 @@ def report(result: dict, options) -> dict:
     recipe_name = result["command"].split()[3]
     return {
         "metric": "accuracy",
-        "split": "test, last epoch, no test-time augmentation",
+        "split": "the test set, last epoch, no test-time augmentation",
         "score_in_training_precision": result["accuracy"],
         "data": f"{result['dataset']}, {DATA_NOTES[result['recipe']['dataset']]}",
         "data_fingerprint": result["test_fingerprint"],
