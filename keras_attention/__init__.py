@@ -1,6 +1,15 @@
 """Attention layers and pretrained attention models for vision in Keras 3."""
 
-from . import explain, layers, models, zoo
+try:
+    from . import explain, layers, models, zoo
+except ModuleNotFoundError as error:
+    if error.name not in ("jax", "tensorflow", "torch"):
+        raise
+    raise ModuleNotFoundError(
+        f"Keras is set to a backend that is not installed: {error.name}. Set KERAS_BACKEND to "
+        "jax, tensorflow or torch, whichever you have.",
+        name=error.name,
+    ) from error
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "explain", "layers", "models", "zoo"]
