@@ -152,9 +152,10 @@ def _comparison(metrics: dict, folder: pathlib.Path) -> str:
         return "This is the control of the models with attention from the same recipe."
     gain = metrics["score"] - _read(folder / metrics["twin"], "metrics")["score"]
     return (
-        f"The difference to the plain twin, same recipe and seed, is {100 * gain:+.2f} points from "
-        "one pair of runs. The sampling error of one score alone is about 0.3 points, and the "
-        "recipe expected no difference beforehand: this is no evidence that attention helps here."
+        f"The difference to the plain twin, same recipe and seed, is {100 * gain:+.2f} points. It "
+        "is one pair of runs, the sampling error of one score alone is about 0.3 points, and the "
+        "recipe expected a difference of at most 0.3 beforehand. One pair cannot tell chance from "
+        "a gain, so nothing is claimed."
     )
 
 

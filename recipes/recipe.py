@@ -45,6 +45,13 @@ class Recipe:
 
     def replace(self, **fields) -> "Recipe":
         """A copy with some fields changed; a mistyped one is a TypeError."""
+        known = [field.name for field in dataclasses.fields(self)]
+        for name in fields:
+            if name not in known:
+                raise TypeError(
+                    f"A recipe has no field {name!r}.{nearest(name, known)} "
+                    f"Received: {name}={fields[name]!r}. Known: {', '.join(known)}."
+                )
         return dataclasses.replace(self, **fields)
 
 

@@ -28,10 +28,11 @@ from . import data, recipe, state
 def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     options = _parser().parse_args(arguments)
-    chosen = recipe.find(options.recipe)(
-        _literal(options.attention) if options.attention else None, options.quick
-    )
-    chosen = chosen.replace(**dict(_field(text) for text in options.set))
+    try:
+        chosen = _chosen(options)
+    except (TypeError, ValueError) as error:
+        print(f"train: {error}", file=sys.stderr)
+        return 2
     output = pathlib.Path(options.output or _default_output(options))
     output.mkdir(parents=True, exist_ok=True)
     result = train(chosen, options.seed, output, resume=not options.restart)
@@ -233,6 +234,14 @@ def _commit() -> str:
     return commit + ("+changes" if git("status", "--porcelain", "-uno").strip() else "")
 
 
+def _chosen(options) -> recipe.Recipe:
+    """The recipe with the fields of the command line."""
+    attention = _literal(options.attention) if options.attention else None
+    chosen = recipe.find(options.recipe)(attention, options.quick)
+    ka.layers.get(attention)  # a mistyped layer is told before any data is read
+    return chosen.replace(**dict(_field(text) for text in options.set))
+
+
 def _plain(value):
     return json.loads(json.dumps(value, default=str))
 
@@ -248,7 +257,7 @@ def _literal(text: str):
 def _field(text: str) -> tuple[str, object]:
     name, equals, value = text.partition("=")
     if not equals:
-        raise SystemExit(f"--set needs field=value. Received: {text!r}")
+        raise ValueError(f"--set needs field=value. Received: {text!r}")
     return name, _literal(value)
 
 

@@ -42,7 +42,7 @@ def test_names_and_mistypes():
     assert not {"train", "recipe", "data", "card"} & set(recipe.names())
     with pytest.raises(ValueError, match="Did you mean 'cifar10_resnet18w16'"):
         recipe.find("cifar10_resnet18w61")
-    with pytest.raises(TypeError, match="learning_rat"):
+    with pytest.raises(TypeError, match="Did you mean 'learning_rate'.*learning_rat=1"):
         quick().replace(learning_rat=1)
     with pytest.raises(ValueError, match="Received: schedule='cosin'"):
         train.compile_(train.build(tiny(), 10, 0), tiny(schedule="cosin"), 4)
@@ -50,6 +50,22 @@ def test_names_and_mistypes():
         augment.apply(None, tiny(augment=("flipp",)), [0, 0])
     with pytest.raises(ValueError, match="Did you mean 'cifar10'"):
         data.load("cifar01")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["cifar01_resnet18w16"], "Did you mean 'cifar10_resnet18w16'"),
+        (["cifar10_resnet18w16", "--attention", "cbma"], "Did you mean 'cbam'"),
+        (["cifar10_resnet18w16", "--set", "learning_rat=1"], "Did you mean 'learning_rate'"),
+        (["cifar10_resnet18w16", "--set", "seed"], "--set needs field=value"),
+    ],
+)
+def test_mistakes_on_the_command_line_are_one_line(words, message, capsys, tmp_path):
+    assert train.main([*words, "--quick", "--output", str(tmp_path / "run")]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_published_recipe():
