@@ -1,27 +1,45 @@
-"""What every attention layer on a feature map shares."""
+"""What every attention layer shares."""
 
 import keras
 from keras import ops
 
 from ..ops import axes
 
+# How a layer can start as the identity when it is asked to.
+IDENTITY_STARTS = ("blend", "native", "uniform", None)
+
 
 class AttentionLayer(keras.layers.Layer):
-    """A layer whose output has the shape of its input map.
+    """An attention layer on tokens, maps or videos.
+
+    A subclass says in class attributes what it is:
+
+    - `score_kind`: "channel", "pairwise", "pool", "spatial" or "temporal"; a dict of them where
+      the layer returns a dict of scores.
+    - `slots`: the places it can take: "gate" (after a convolution, same shape), "mixer" (instead
+      of a convolution), "token" (on a sequence), "pool" (many positions to few vectors), "pair"
+      (several inputs), "logits" (on class scores).
+    - `ranks`: of its input: 3 tokens (batch, tokens, channels), 4 maps, 5 videos
+      (batch, time, height, width, channels).
+    - `identity_start`: what `identity_init=True` does. "blend": the output is
+      `x + s * (f(x) - x)` with one more scalar weight `identity_scale`, s = 0 at the start.
+      "native": a weight of its own is zero. "uniform": a pooling starts as the mean. None: there
+      is no such start, and the flag is an error.
 
     Args:
-        identity_init: If True the layer starts as the identity, bit for bit: its output is
-            `x + s * (f(x) - x)` with one extra scalar weight `identity_scale`, s = 0 at the start.
+        identity_init: If True the layer starts as the identity, bit for bit.
         data_format: "channels_last" or "channels_first"; None reads Keras's setting now, and the
-            resolved value is what a saved model keeps.
+            resolved value is what a saved model keeps. Tokens are (batch, tokens, channels) in
+            either.
         **kwargs: `dtype`, `name` and the other arguments of `keras.layers.Layer`.
-    Raises: ValueError for an unknown data format, a map whose rank is not 4 or whose channels are
-        unknown.
+    Raises: ValueError for an unknown data format, for `identity_init` where there is no such
+        start, and for an input of another rank or with unknown channels.
     """
 
-    # The kind of the scores: "channel", "spatial", "pairwise", "pool" or "temporal"; a dict of
-    # them where the layer returns a dict of scores.
     score_kind: str | dict[str, str] = ""
+    slots: tuple[str, ...] = ("gate",)
+    ranks: tuple[int, ...] = (4,)
+    identity_start: str | None = "blend"
 
     def __init__(self, *, identity_init: bool = False, data_format: str | None = None, **kwargs):
         super().__init__(**kwargs)
@@ -36,66 +54,94 @@ class AttentionLayer(keras.layers.Layer):
         self.data_format = data_format
         self.channel = axes.channel_axis(data_format)
         self.space = axes.space_axes(data_format)
+        self.check_identity()
+
+    def check_identity(self) -> None:
+        """Refuse `identity_init` where the layer, or its mode, has no such start."""
+        if self.identity_init and self.identity_start is None:
+            raise ValueError(
+                f"{type(self).__name__} cannot start as the identity. Received: identity_init=True"
+            )
 
     def build(self, input_shape):
-        if len(input_shape) != 4 or input_shape[self.channel] is None:
-            layout = "height, width, channels"
-            if self.data_format == "channels_first":
-                layout = "channels, height, width"
-            raise ValueError(
-                f"{type(self).__name__} {self.name!r} needs a map (batch, {layout}) with a known "
-                f"number of channels. Received: input_shape={tuple(input_shape)}"
-            )
-        if self.identity_init:
+        """Check the shape, find its channels and positions, and add the blend's weight."""
+        self.check_shape(input_shape)
+        self.channel = axes.channel_axis(self.data_format, len(input_shape))
+        self.space = axes.space_axes(self.data_format, len(input_shape))
+        self.add_identity_scale()
+
+    def add_identity_scale(self) -> None:
+        """The weight of `blend`, where it is asked for."""
+        if self.identity_init and self.identity_start == "blend":
             self.identity_scale = self.add_weight(
                 shape=(), initializer="zeros", name="identity_scale"
             )
 
+    def check_shape(
+        self,
+        shape,
+        ranks: tuple[int, ...] | None = None,
+        static: bool = False,
+        name: str = "input_shape",
+    ) -> None:
+        """Refuse a shape of another rank, with unknown channels or, if `static`, unknown sizes."""
+        ranks = self.ranks if ranks is None else ranks
+        shape = tuple(shape)
+        fits = len(shape) in ranks
+        if not fits or shape[axes.channel_axis(self.data_format, len(shape))] is None:
+            wanted = " or ".join(axes.describe(rank, self.data_format) for rank in ranks)
+            raise ValueError(
+                f"{type(self).__name__} {self.name!r} needs {wanted} with a known number of "
+                f"channels. Received: {name}={shape}"
+            )
+        if static and None in shape[1:]:
+            sizes = {3: "number of tokens", 4: "height and width", 5: "time, height and width"}
+            raise ValueError(
+                f"{type(self).__name__} {self.name!r} needs a fixed {sizes[len(shape)]}. "
+                f"Received: {name}={shape}"
+            )
+
     def __call__(self, x, *args, **kwargs):
         # Keras passes integers through unchanged, and a gate times an integer map would truncate.
+        return super().__call__(keras.tree.map_structure(self._as_float, x), *args, **kwargs)
+
+    def _as_float(self, x):
         if hasattr(x, "dtype") and "int" in keras.backend.standardize_dtype(x.dtype):
-            x = ops.cast(x, self.compute_dtype)
-        return super().__call__(x, *args, **kwargs)
+            return ops.cast(x, self.compute_dtype)
+        return x
 
     def blend(self, x, y):
         """`y`, or with `identity_init` its blend with `x`, which starts as `x`."""
-        if not self.identity_init:
+        if not self.identity_init or self.identity_start != "blend":
             return y
         return x + ops.cast(self.identity_scale, y.dtype) * (y - x)
 
+    def add(self, cls, shape, *args, **kwargs) -> keras.layers.Layer:
+        """A sublayer `cls(*args, **kwargs)` of this layer's dtype policy, built for `shape`."""
+        layer = cls(*args, dtype=self.dtype_policy, **kwargs)
+        layer.build(shape)
+        return layer
+
     def add_dense(self, inputs: int, units: int, **kwargs) -> keras.layers.Dense:
         """A built dense sublayer with this layer's dtype policy."""
-        layer = keras.layers.Dense(units, dtype=self.dtype_policy, **kwargs)
-        layer.build((None, inputs))
-        return layer
+        return self.add(keras.layers.Dense, (None, inputs), units, **kwargs)
 
-    def add_conv(
-        self, inputs: int, filters: int, kernel_size: int, **kwargs
-    ) -> keras.layers.Conv2D:
-        """A built convolution that keeps height and width, with this layer's dtype policy."""
-        layer = keras.layers.Conv2D(
-            filters,
-            kernel_size,
-            padding="same",
-            data_format=self.data_format,
-            dtype=self.dtype_policy,
-            **kwargs,
-        )
-        layer.build(self.map_shape(inputs))
-        return layer
+    def add_conv(self, inputs: int, filters: int, kernel_size, **kwargs) -> keras.layers.Conv2D:
+        """A built convolution of maps that keeps height and width, unless told otherwise."""
+        kwargs = {"padding": "same", "data_format": self.data_format, **kwargs}
+        shape = self.map_shape(inputs)
+        return self.add(keras.layers.Conv2D, shape, filters, kernel_size, **kwargs)
 
     def add_norm(self, channels: int, **kwargs) -> keras.layers.BatchNormalization:
-        """A built batch normalisation of the channels, with this layer's dtype policy."""
-        layer = keras.layers.BatchNormalization(
-            axis=self.channel, dtype=self.dtype_policy, **kwargs
-        )
-        layer.build(self.map_shape(channels))
-        return layer
+        """A built batch normalisation of a map's channels."""
+        shape = self.map_shape(channels)
+        axis = axes.channel_axis(self.data_format)
+        return self.add(keras.layers.BatchNormalization, shape, axis=axis, **kwargs)
 
     def map_shape(self, channels: int) -> tuple[int | None, ...]:
         """The shape of a map with that many channels and any batch, height and width."""
         shape: list[int | None] = [None] * 4
-        shape[self.channel] = channels
+        shape[axes.channel_axis(self.data_format)] = channels
         return tuple(shape)
 
     def get_config(self):

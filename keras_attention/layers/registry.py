@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 import keras
 
+from .base import AttentionLayer
 from .channel.channel_gate import ChannelGate
 from .channel.eca import EfficientChannelAttention
 from .channel.se import SqueezeExcite
@@ -15,7 +16,7 @@ from .spatial.spatial_gate import SpatialGate
 # None, a key, {"type": key, ...options}, a layer class, or a function that returns a layer.
 Spec = str | Mapping[str, object] | type[keras.layers.Layer] | Callable[..., keras.layers.Layer]
 
-ATTENTION: dict[str, type[keras.layers.Layer]] = {
+ATTENTION: dict[str, type[AttentionLayer]] = {
     "cbam": CBAM,
     "channel_gate": ChannelGate,
     "eca": EfficientChannelAttention,
@@ -35,6 +36,7 @@ FALSE_FRIENDS: dict[str, str] = {
 }
 
 KINDS = ("channel", "pairwise", "pool", "spatial", "temporal")
+SLOTS = ("gate", "logits", "mixer", "pair", "pool", "token")
 
 
 def get(spec: Spec | None, **options) -> keras.layers.Layer | None:
@@ -78,22 +80,30 @@ def get(spec: Spec | None, **options) -> keras.layers.Layer | None:
     return layer
 
 
-def list_layers(kind: str | None = None) -> list[str]:
-    """The sorted keys of all layers, or of those with a score map of one kind.
+def list_layers(kind: str | None = None, slot: str | None = None) -> list[str]:
+    """The sorted keys of all layers, or of those of one kind of scores and one place in a model.
 
-    Raises: ValueError for a `kind` that is not "channel", "pairwise", "pool", "spatial" or
-        "temporal".
+    Args:
+        kind: "channel", "pairwise", "pool", "spatial" or "temporal".
+        slot: "gate" (after a convolution, same shape), "mixer" (instead of a convolution), "token"
+            (on a sequence), "pool" (many positions to few vectors), "pair" (several inputs) or
+            "logits" (on class scores).
+    Raises: ValueError for another `kind` or `slot`, with the nearest known one.
 
-    >>> layers.list_layers(kind="spatial")
-    ['cbam', 'spatial_gate']
+    >>> layers.list_layers(kind="channel", slot="mixer")
+    ['sk', 'split']
     """
-    if kind is None:
-        return sorted(ATTENTION)
-    if kind not in KINDS:
-        raise ValueError(
-            f"kind must be one of {list(KINDS)}.{nearest(kind, KINDS)} Received: kind={kind!r}"
-        )
-    return sorted(key for key, layer in ATTENTION.items() if kind in _kinds(layer))
+    for name, value, known in (("kind", kind, KINDS), ("slot", slot, SLOTS)):
+        if value is not None and value not in known:
+            raise ValueError(
+                f"{name} must be one of {list(known)}.{nearest(value, known)} "
+                f"Received: {name}={value!r}"
+            )
+    return sorted(
+        key
+        for key, layer in ATTENTION.items()
+        if (kind is None or kind in _kinds(layer)) and (slot is None or slot in layer.slots)
+    )
 
 
 def _kinds(layer) -> set[str]:

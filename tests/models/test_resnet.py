@@ -9,8 +9,9 @@ import pytest
 from keras import ops
 
 from keras_attention import layers, models
+from tests.torch_oracles import core, gates
+from tests.torch_oracles import resnet as carry
 
-from .. import torch_oracles
 from .nets import carry_weights, logits, pixels
 
 SMALL = {"stem": "small", "width": 32, "num_classes": 10}
@@ -58,29 +59,29 @@ def pictures(size):
 
 
 def cbam_resnet50():
-    return torch_oracles.import_oracle("pytorchcv.models.cbamresnet").cbam_resnet50()
+    return core.import_oracle("pytorchcv.models.cbamresnet").cbam_resnet50()
 
 
 def seresnet50():
-    return torch_oracles.import_oracle("timm").create_model("seresnet50", pretrained=False)
+    return core.import_oracle("timm").create_model("seresnet50", pretrained=False)
 
 
 @pytest.mark.parametrize(
     ("make", "attention", "paths", "copy_attention"),
     [
-        (cbam_resnet50, "cbam", torch_oracles.PYTORCHCV_RESNET, torch_oracles.copy_cbam),
-        (seresnet50, "se", torch_oracles.TIMM_RESNET, torch_oracles.copy_se),
+        (cbam_resnet50, "cbam", carry.PYTORCHCV_RESNET, gates.copy_cbam),
+        (seresnet50, "se", carry.TIMM_RESNET, gates.copy_se),
     ],
 )
 def test_logits_match(make, attention, paths, copy_attention):
-    source, x = torch_oracles.seeded(make), pictures(224)
-    torch_oracles.randomize(source)
-    expected = torch_oracles.run(source, x)
+    source, x = core.seeded(make), pictures(224)
+    core.randomize(source)
+    expected = core.run(source, x)
     # Logits that barely depend on the image would agree whatever the layers did.
     assert 0.1 < expected.std() < 10
     assert np.abs(expected[0] - expected[1]).max() > 0.05
     model = models.build("resnet50", attention, include_preprocessing=False)
-    torch_oracles.copy_resnet(source, model, paths, copy_attention)
+    carry.copy_resnet(source, model, paths, copy_attention)
     received = logits(model, x)
     error = np.abs(received - expected).max() / np.abs(expected).max()
     assert error <= 1e-4

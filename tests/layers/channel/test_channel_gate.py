@@ -3,7 +3,6 @@ import functools
 import pytest
 
 from keras_attention.layers import ChannelGate
-from tests import oracles, torch_oracles
 from tests.helpers import check_layer
 from tests.layers.tools import (
     DATA_FORMATS,
@@ -13,40 +12,42 @@ from tests.layers.tools import (
     random_map,
     weight_shapes,
 )
+from tests.oracles import channel
+from tests.torch_oracles import core, gates
 
 
 @pytest.mark.parametrize("data_format", DATA_FORMATS)
 @pytest.mark.parametrize("use_bias", [True, False])
 def test_matches_the_paper(data_format, use_bias):
     layer = ChannelGate(2, use_bias=use_bias, data_format=data_format)
-    assert_matches(layer, oracles.channel_gate)
+    assert_matches(layer, channel.channel_gate)
 
 
 @pytest.mark.parametrize("pools", [("avg",), ("max",), ("max", "avg")])
 def test_matches_the_paper_with_one_pool_or_in_another_order(pools):
-    oracle = functools.partial(oracles.channel_gate, pools=pools)
+    oracle = functools.partial(channel.channel_gate, pools=pools)
     assert_matches(ChannelGate(2, pools=pools), oracle)
 
 
 def test_matches_pytorchcv():
-    pytorchcv = torch_oracles.import_oracle("pytorchcv.models.cbamresnet")
+    pytorchcv = core.import_oracle("pytorchcv.models.cbamresnet")
     source = pytorchcv.ChannelGate(32, 8)
-    torch_oracles.randomize(source)
+    core.randomize(source)
     x = random_map((2, 7, 9, 32))
     layer = built(ChannelGate(8), x.shape)
-    torch_oracles.copy_channel_gate(source.mlp, layer)
-    assert_close(layer(x), torch_oracles.run(source, x))
+    gates.copy_channel_gate(source.mlp, layer)
+    assert_close(layer(x), core.run(source, x))
 
 
 @pytest.mark.parametrize("use_bias", [True, False])
 def test_matches_timm(use_bias):
-    timm = torch_oracles.import_oracle("timm.layers.cbam")
+    timm = core.import_oracle("timm.layers.cbam")
     source = timm.ChannelAttn(32, rd_ratio=1 / 8, mlp_bias=use_bias)
-    torch_oracles.randomize(source)
+    core.randomize(source)
     x = random_map((2, 7, 9, 32))
     layer = built(ChannelGate(8, use_bias=use_bias), x.shape)
-    torch_oracles.copy_channel_gate(source, layer)
-    assert_close(layer(x), torch_oracles.run(source, x))
+    gates.copy_channel_gate(source, layer)
+    assert_close(layer(x), core.run(source, x))
 
 
 def test_contract():

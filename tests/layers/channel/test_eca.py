@@ -3,7 +3,6 @@ import functools
 import pytest
 
 from keras_attention.layers import EfficientChannelAttention
-from tests import oracles, torch_oracles
 from tests.helpers import check_layer
 from tests.layers.tools import (
     DATA_FORMATS,
@@ -13,6 +12,8 @@ from tests.layers.tools import (
     random_map,
     weight_shapes,
 )
+from tests.oracles import channel
+from tests.torch_oracles import core, gates
 
 
 @pytest.mark.parametrize("data_format", DATA_FORMATS)
@@ -20,23 +21,23 @@ from tests.layers.tools import (
 @pytest.mark.parametrize("kernel_size", [None, 1, 5])
 def test_matches_the_paper(data_format, circular, kernel_size):
     layer = EfficientChannelAttention(kernel_size, circular=circular, data_format=data_format)
-    assert_matches(layer, functools.partial(oracles.efficient_channel_attention, circular=circular))
+    assert_matches(layer, functools.partial(channel.efficient_channel_attention, circular=circular))
 
 
 @pytest.mark.parametrize("channels", [1, 2])
 def test_circular_matches_the_paper_on_few_channels(channels):
-    oracle = functools.partial(oracles.efficient_channel_attention, circular=True)
+    oracle = functools.partial(channel.efficient_channel_attention, circular=True)
     assert_matches(EfficientChannelAttention(circular=True), oracle, (2, 7, 9, channels))
 
 
 @pytest.mark.parametrize("circular", [False, True])
 def test_matches_timm(circular):
-    timm = torch_oracles.import_oracle("timm.layers.eca")
+    timm = core.import_oracle("timm.layers.eca")
     source = (timm.CecaModule if circular else timm.EcaModule)(128)
     x = random_map((2, 3, 4, 128))
     layer = built(EfficientChannelAttention(circular=circular), x.shape)
-    torch_oracles.copy_eca(source, layer)
-    assert_close(layer(x), torch_oracles.run(source, x))
+    gates.copy_eca(source, layer)
+    assert_close(layer(x), core.run(source, x))
 
 
 @pytest.mark.parametrize("circular", [False, True])
@@ -52,14 +53,14 @@ def test_kernel_size_by_the_rule():
     expected = {1: 3, 16: 3, 127: 3, 128: 5, 2047: 5, 2048: 7, 32767: 7, 32768: 9}
     for channels, size in expected.items():
         assert EfficientChannelAttention().size_for(channels) == size
-        assert oracles.eca_kernel_size(channels) == size
+        assert channel.eca_kernel_size(channels) == size
 
 
 @pytest.mark.parametrize("gamma, beta", [(1, 0), (1, 3), (2, 5)])
 def test_kernel_size_by_another_rule(gamma, beta):
     for channels in (16, 100, 512):
         layer = EfficientChannelAttention(gamma=gamma, beta=beta)
-        size = oracles.eca_kernel_size(channels, gamma, beta)
+        size = channel.eca_kernel_size(channels, gamma, beta)
         assert weight_shapes(built(layer, (1, 4, 4, channels))) == {"conv/kernel": (size, 1, 1)}
 
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from keras_attention.layers import SqueezeExcite
-from tests import oracles, torch_oracles
 from tests.helpers import check_layer
 from tests.layers.tools import (
     DATA_FORMATS,
@@ -14,19 +13,21 @@ from tests.layers.tools import (
     random_map,
     weight_shapes,
 )
+from tests.oracles import channel, maths
+from tests.torch_oracles import core, gates
 
 
 @pytest.mark.parametrize("data_format", DATA_FORMATS)
 @pytest.mark.parametrize("use_bias", [True, False])
 def test_matches_the_paper(data_format, use_bias):
     layer = SqueezeExcite(2, use_bias=use_bias, data_format=data_format)
-    assert_matches(layer, oracles.squeeze_excite)
+    assert_matches(layer, channel.squeeze_excite)
 
 
 def test_matches_the_paper_with_other_activations():
     oracle = functools.partial(
-        oracles.squeeze_excite,
-        activation=lambda z: z * oracles.sigmoid(z),
+        channel.squeeze_excite,
+        activation=lambda z: z * maths.sigmoid(z),
         gate=lambda z: np.clip(z + 3, 0, 6) / 6,
     )
     layer = SqueezeExcite(2, activation="silu", gate="hard_sigmoid")
@@ -35,13 +36,13 @@ def test_matches_the_paper_with_other_activations():
 
 @pytest.mark.parametrize("use_bias", [True, False])
 def test_matches_timm(use_bias):
-    timm = torch_oracles.import_oracle("timm.layers.squeeze_excite")
+    timm = core.import_oracle("timm.layers.squeeze_excite")
     source = timm.SEModule(16, rd_channels=4, bias=use_bias)
-    torch_oracles.randomize(source)
+    core.randomize(source)
     x = random_map((2, 7, 9, 16))
     layer = built(SqueezeExcite(4, use_bias=use_bias), x.shape)
-    torch_oracles.copy_se(source, layer)
-    assert_close(layer(x), torch_oracles.run(source, x))
+    gates.copy_se(source, layer)
+    assert_close(layer(x), core.run(source, x))
 
 
 def test_contract():

@@ -4,9 +4,10 @@ import math
 import pytest
 
 from keras_attention.layers import CBAM
-from tests import oracles, torch_oracles
 from tests.helpers import check_layer
 from tests.layers.tools import DATA_FORMATS, assert_close, assert_matches, built, random_map
+from tests.oracles import spatial
+from tests.torch_oracles import core, gates
 
 
 @pytest.mark.parametrize("data_format", DATA_FORMATS)
@@ -14,27 +15,27 @@ from tests.layers.tools import DATA_FORMATS, assert_close, assert_matches, built
 @pytest.mark.parametrize("use_norm", [True, False])
 def test_matches_the_paper(data_format, use_bias, use_norm):
     layer = CBAM(2, use_bias=use_bias, use_norm=use_norm, data_format=data_format)
-    assert_matches(layer, functools.partial(oracles.cbam, use_norm=use_norm))
+    assert_matches(layer, functools.partial(spatial.cbam, use_norm=use_norm))
 
 
 def test_matches_pytorchcv():
-    source = torch_oracles.import_oracle("pytorchcv.models.cbamresnet").CbamBlock(32, 8)
-    torch_oracles.randomize(source)
+    source = core.import_oracle("pytorchcv.models.cbamresnet").CbamBlock(32, 8)
+    core.randomize(source)
     x = random_map((2, 7, 9, 32))
     layer = built(CBAM(8), x.shape)
-    torch_oracles.copy_cbam(source, layer)
-    assert_close(layer(x), torch_oracles.run(source, x))
+    gates.copy_cbam(source, layer)
+    assert_close(layer(x), core.run(source, x))
 
 
 @pytest.mark.parametrize("use_bias", [True, False])
 def test_matches_timm(use_bias):
-    timm = torch_oracles.import_oracle("timm.layers.cbam")
+    timm = core.import_oracle("timm.layers.cbam")
     source = timm.CbamModule(32, rd_ratio=1 / 8, mlp_bias=use_bias)
-    torch_oracles.randomize(source)
+    core.randomize(source)
     x = random_map((2, 7, 9, 32))
     layer = built(CBAM(8, use_bias=use_bias), x.shape)
-    torch_oracles.copy_timm_cbam(source, layer)
-    assert_close(layer(x), torch_oracles.run(source, x))
+    gates.copy_timm_cbam(source, layer)
+    assert_close(layer(x), core.run(source, x))
 
 
 def test_contract():

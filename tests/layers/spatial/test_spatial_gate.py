@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from keras_attention.layers import SpatialGate
-from tests import oracles, torch_oracles
 from tests.helpers import check_layer
 from tests.layers.tools import (
     DATA_FORMATS,
@@ -20,6 +19,8 @@ from tests.layers.tools import (
     to_numpy,
     weight_values,
 )
+from tests.oracles import maths, spatial
+from tests.torch_oracles import core, gates
 
 
 @pytest.mark.parametrize("data_format", DATA_FORMATS)
@@ -27,11 +28,11 @@ from tests.layers.tools import (
 @pytest.mark.parametrize("use_norm", [True, False])
 def test_matches_the_paper(data_format, kernel_size, use_norm):
     layer = SpatialGate(kernel_size, use_norm, data_format=data_format)
-    assert_matches(layer, functools.partial(oracles.spatial_gate, use_norm=use_norm))
+    assert_matches(layer, functools.partial(spatial.spatial_gate, use_norm=use_norm))
 
 
 def test_matches_the_paper_with_another_epsilon():
-    oracle = functools.partial(oracles.spatial_gate, epsilon=0.5)
+    oracle = functools.partial(spatial.spatial_gate, epsilon=0.5)
     assert_matches(SpatialGate(3, epsilon=0.5), oracle)
 
 
@@ -41,10 +42,10 @@ def test_training_normalises_by_the_batch_and_keeps_running_statistics(data_form
     layer = randomise(built(SpatialGate(3, momentum=0.9, data_format=data_format)))
     weights = weight_values(layer)
     descriptors = np.stack([x.max(-1), x.mean(-1)], axis=-1).astype("float64")
-    logits = oracles.convolution(descriptors, weights["conv/kernel"])
+    logits = maths.convolution(descriptors, weights["conv/kernel"])
     mean, variance = logits.mean(), logits.var()
     batch = {**weights, "norm/moving_mean": mean, "norm/moving_variance": variance}
-    expected, _ = oracles.spatial_gate(x, batch)
+    expected, _ = spatial.spatial_gate(x, batch)
     y = layer(to_layout(x, data_format), training=True)
     assert_close(from_layout(to_numpy(y), data_format), expected)
     after = weight_values(layer)
@@ -55,14 +56,14 @@ def test_training_normalises_by_the_batch_and_keeps_running_statistics(data_form
 @pytest.mark.parametrize("library", ["pytorchcv", "timm"])
 def test_matches_another_library(library):
     if library == "timm":
-        source = torch_oracles.import_oracle("timm.layers.cbam").SpatialAttn()
+        source = core.import_oracle("timm.layers.cbam").SpatialAttn()
     else:
-        source = torch_oracles.import_oracle("pytorchcv.models.cbamresnet").SpatialGate()
-    torch_oracles.randomize(source)
+        source = core.import_oracle("pytorchcv.models.cbamresnet").SpatialGate()
+    core.randomize(source)
     x = random_map((2, 7, 9, 8))
     layer = built(SpatialGate(), x.shape)
-    torch_oracles.copy_spatial_gate(source.conv, layer, mean_first=library == "timm")
-    assert_close(layer(x), torch_oracles.run(source, x))
+    gates.copy_spatial_gate(source.conv, layer, mean_first=library == "timm")
+    assert_close(layer(x), core.run(source, x))
 
 
 @pytest.mark.parametrize("use_norm", [True, False])
