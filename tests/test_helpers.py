@@ -272,8 +272,8 @@ WRONG = {
     IdleWeight: "gradient of idle is zero",
     InfiniteGradient: "gradient of dense/kernel",
     ScoresChangeTheOutput: "output when scores are asked for differs",
-    ScoresOfAnotherShape: r"channel scores have shape \(2, 1, 8\), not \(2, 8\)",
-    ScoresInHalfPrecision: "channel scores are bfloat16, not float32",
+    ScoresOfAnotherShape: r"scores '' have shape \(2, 1, 8\), not \(2, 8\)",
+    ScoresInHalfPrecision: "scores are bfloat16 with mixed_bfloat16",
     HidesItsScores: "a symbolic call gives no scores",
     ScoresNotApplied: "output against the input times the scores differs",
     IgnoresIdentityInit: "identity_init=True is not the identity",
@@ -297,7 +297,7 @@ def test_a_layer_that_computes_something_else_when_compiled_fails():
 
 
 def test_others_must_name_an_argument():
-    with pytest.raises(AssertionError, match=r"does not take: \{'slop'\}"):
+    with pytest.raises(AssertionError, match=r"lacks: \{'slop'\}"):
         check_layer(Right, others={"slop": 2.0})
 
 

@@ -1,0 +1,1 @@
+"""What every layer promises: a file per group of promises, a function per promise."""
