@@ -8,7 +8,7 @@ TEST_EXTRAS := tensorflow,jax,torch,explain,recipes,oracles,dev
 JAX_CACHE := JAX_COMPILATION_CACHE_DIR=.cache/jax JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 \
 	JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
 
-.PHONY: demo test lint types wheel clean
+.PHONY: demo test docs lint types wheel clean
 
 demo: .venv/demo
 	@KERAS_BACKEND=jax $(JAX_CACHE) $(BIN)/keras-attention explain resnet18w16_cbam_cifar10 \
@@ -16,6 +16,10 @@ demo: .venv/demo
 
 test: .venv/test
 	@$(BIN)/python -m tests.run
+
+# After `make test`, from what it measured.
+docs: .venv/test
+	@KERAS_BACKEND=torch $(BIN)/python -m tests.page
 
 lint: .venv/test
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

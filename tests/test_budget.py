@@ -15,7 +15,7 @@ ARGUMENTS_A_LAYER = 8
 
 FILES = sorted(
     path
-    for folder in ("keras_attention", "recipes", "tests")
+    for folder in ("benchmarks", "examples", "keras_attention", "recipes", "tests")
     for path in (source.ROOT / folder).rglob("*.py")
 )
 

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 import keras
 from keras import ops
 
-from .. import layers
 from ..layers.checks import at_least
 from ..ops import axes
 from . import slots
@@ -73,9 +72,7 @@ def network(
             stride = 2 if stage > 1 and number == 1 else 1
             filters = width * 2 ** (stage - 1)
             y = residual(x, filters, stride, name)
-            gate = layers.get(chosen[stage, number], name=f"{name}_attention")
-            if gate is not None:
-                y = gate(y)
+            y = slots.fill(chosen[stage, number], y, f"{name}_attention")
             x = carry(x, filters * EXPANSION[block], stride, shortcut, name)
             x = keras.layers.Add(name=f"{name}_add")([x, y])
             x = keras.layers.ReLU(name=f"{name}_out")(x)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeGuard, cast
 
 from ..layers.checks import nearest
-from ..layers.registry import Spec
+from ..layers.registry import Spec, get
 
 Slots = Spec | Sequence | Mapping | None
 
@@ -32,6 +32,25 @@ def resolve(attention: Slots, depths: Sequence[int]) -> dict[tuple[int, int], Sp
     if _is_list(attention):
         return _from_lists(attention, depths)
     return dict.fromkeys(blocks, cast("Spec | None", attention))
+
+
+def fill(spec: Spec | None, x, name: str):
+    """`x` through a fresh layer of `spec`, or `x` itself for None.
+
+    Raises: ValueError for a layer that does not keep the shape of its map, or gives several
+        outputs.
+    """
+    layer = get(spec, name=name)
+    if layer is None:
+        return x
+    y = layer(x)
+    shape = getattr(y, "shape", None)
+    if shape is None or tuple(shape) != tuple(x.shape):
+        raise ValueError(
+            f"{name}: this place needs attention that keeps the shape {tuple(x.shape)} of its map; "
+            f"layers.list_layers(slot='gate') names such layers. Received: {layer!r}"
+        )
+    return y
 
 
 def _is_list(attention: object) -> TypeGuard[Sequence]:

@@ -1,35 +1,34 @@
-"""The names inside weight files: whoever changes one breaks every published file."""
+"""The names inside weight files: whoever changes one breaks every published file.
+
+`weight_names.json` holds, by registry key, the path and the shape of every weight at 256 channels;
+`python -m tests.layers.test_weight_names` adds layers that are new, and changes none.
+"""
+
+import json
+import math
 
 import keras
 import pytest
 
 from keras_attention import layers
+from keras_attention.layers.registry import ATTENTION
 from tests.layers.tools import built, weight_shapes
+from tests.page.examples import example
+from tests.source import ROOT
 
-# For maps of 32 channels.
-CHANNEL_GATE = {
-    "squeeze/kernel": (32, 2),
-    "squeeze/bias": (2,),
-    "excite/kernel": (2, 32),
-    "excite/bias": (32,),
-}
-SPATIAL_GATE = {
-    "conv/kernel": (7, 7, 2, 1),
-    "norm/gamma": (1,),
-    "norm/beta": (1,),
-    "norm/moving_mean": (1,),
-    "norm/moving_variance": (1,),
-}
-FROZEN = {
-    "cbam": {
-        **{f"channel_gate/{path}": shape for path, shape in CHANNEL_GATE.items()},
-        **{f"spatial_gate/{path}": shape for path, shape in SPATIAL_GATE.items()},
-    },
-    "channel_gate": CHANNEL_GATE,
-    "eca": {"conv/kernel": (3, 1, 1)},
-    "se": CHANNEL_GATE,
-    "spatial_gate": SPATIAL_GATE,
-}
+FILE = ROOT / "tests" / "layers" / "weight_names.json"
+FROZEN = json.loads(FILE.read_text("utf-8")) if FILE.exists() else {}
+SIDE, CHANNELS = 8, 256
+
+
+def made(key, **more):
+    layer = example(key).make(key, name="layer", data_format="channels_last", **more)
+    with keras.StatelessScope(initialize_variables=False):
+        return built(layer, example(key).inputs(SIDE, CHANNELS))
+
+
+def names(layer):
+    return {path: list(shape) for path, shape in weight_shapes(layer).items()}
 
 
 def test_every_layer_is_listed():
@@ -38,22 +37,34 @@ def test_every_layer_is_listed():
 
 @pytest.mark.parametrize("key", FROZEN)
 def test_paths_and_attributes(key):
-    layer = built(layers.get(key, name="gate"), (1, 8, 8, 32))
-    assert weight_shapes(layer) == FROZEN[key]
+    layer = made(key)
+    assert names(layer) == FROZEN[key]
     for path, shape in FROZEN[key].items():
         weight = layer
         for attribute in path.split("/"):
             weight = getattr(weight, attribute)
-        assert weight.path == f"gate/{path}" and tuple(weight.shape) == shape
+        assert weight.path == f"layer/{path}"
+        assert math.prod(weight.shape) == math.prod(shape)
 
 
-@pytest.mark.parametrize("key", FROZEN)
+@pytest.mark.parametrize("key", [key for key in FROZEN if ATTENTION[key].identity_start == "blend"])
 def test_the_blend_adds_one_name(key):
-    layer = built(layers.get(key, identity_init=True), (1, 8, 8, 32))
-    assert weight_shapes(layer) == {"identity_scale": (), **FROZEN[key]}
+    layer = made(key, identity_init=True)
+    if layer.identity_start == "blend":
+        assert names(layer) == {"identity_scale": [], **FROZEN[key]}
 
 
 @pytest.mark.parametrize("key", FROZEN)
 def test_the_name_of_the_class_in_saved_models(key):
-    cls = type(layers.get(key))
+    cls = ATTENTION[key]
     assert keras.saving.get_registered_name(cls) == f"keras_attention>{cls.__name__}"
+
+
+def _freeze() -> None:
+    known = {key: FROZEN.get(key) or names(made(key)) for key in layers.list_layers()}
+    lines = [f"{json.dumps(key)}: {json.dumps(paths)}" for key, paths in known.items()]
+    FILE.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    _freeze()

@@ -148,3 +148,17 @@ def test_the_net_refuses(attention, message):
 def test_an_instance_is_refused():
     with pytest.raises(ValueError, match="each block needs its own layer"):
         small(layers.SqueezeExcite())
+
+
+@pytest.mark.parametrize("spec", [keras.layers.GlobalAveragePooling2D, lambda name: Twice(name)])
+def test_a_place_needs_a_layer_that_keeps_the_shape(spec):
+    with pytest.raises(ValueError, match=r"keeps the shape .*list_layers\(slot='gate'\)"):
+        slots.fill(spec, keras.Input((8, 8, 4)), "stage1_block1_attention")
+
+
+class Twice(keras.layers.Layer):
+    def __init__(self, name):
+        super().__init__(name=name)
+
+    def call(self, x):
+        return [x, x]

@@ -1,0 +1,1 @@
+"""The page that lists every layer, `docs/layers.md`, and the measurements behind it."""
