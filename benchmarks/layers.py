@@ -125,10 +125,7 @@ def main() -> None:
 
 
 def _machine() -> str:
-    cores, versions = (
-        os.cpu_count(),
-        f"Keras {keras.__version__}, Python {platform.python_version()}",
-    )
+    versions = f"Keras {keras.__version__}, Python {platform.python_version()}"
     model = "a CPU"
     for line in pathlib.Path("/proc/cpuinfo").read_text("utf-8").splitlines():
         if line.startswith("model name"):

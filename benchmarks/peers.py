@@ -58,6 +58,13 @@ def _attention_pool(channels, side):
     return {}, pool(channels, num_heads=HEADS, norm_layer=norm), "tokens"
 
 
+def _non_local(channels, side):
+    made = import_oracle("timm.layers.non_local_attn").NonLocalAttn(
+        channels, rd_channels=channels // 2, use_scale=False
+    )
+    return {}, made, "map"
+
+
 def _linear(channels, side):
     lite = import_oracle("timm.models.efficientvit_mit").LiteMLA
     made = lite(channels, channels, dim=channels // HEADS, scales=())
@@ -70,13 +77,24 @@ PEERS = {
     "bam": layer("pytorchcv.models.bamresnet", "BamBlock", ours={"combine": "product"}),
     "bot": _bot,
     "cbam": _cbam,
-    "channel_affinity": layer("pytorchcv.models.danet", "ChaAttBlock"),
+    "channel_affinity": lambda channels, side: (
+        {},
+        import_oracle("pytorchcv.models.danet").ChaAttBlock(),
+        "map",
+    ),
     "channel_gate": layer("timm.layers.cbam", "ChannelAttn", mlp_bias=True),
     "class": layer("timm.models.cait", "ClassAttn", "tokens", num_heads=HEADS, qkv_bias=True),
     "coordinate": _coordinate,
     "eca": layer("timm.layers.eca", "EcaModule"),
     "ese": layer(SE, "EffectiveSEModule"),
-    "gc": layer("timm.layers.global_context", "GlobalContext", fuse_add=True, fuse_scale=False),
+    "gc": layer(
+        "timm.layers.global_context",
+        "GlobalContext",
+        rd_ratio=1 / 16,
+        rd_divisor=1,
+        fuse_add=True,
+        fuse_scale=False,
+    ),
     "halo": layer(
         "timm.layers.halo_attn",
         "HaloAttn",
@@ -95,7 +113,7 @@ PEERS = {
     ),
     "linear": _linear,
     "mhsa": layer("timm.layers.attention", "Attention", "tokens", num_heads=HEADS, qkv_bias=True),
-    "non_local": layer("timm.layers.non_local_attn", "NonLocalAttn", use_scale=False),
+    "non_local": _non_local,
     "position": layer("pytorchcv.models.danet", "PosAttBlock"),
     "se": layer(SE, "SEModule", rd_ratio=1 / 16, rd_divisor=1),
     "sk": lambda channels, side: (

@@ -8,31 +8,157 @@ import keras
 from .base import AttentionLayer
 from .channel.channel_gate import ChannelGate
 from .channel.eca import EfficientChannelAttention
+from .channel.ese import EffectiveSqueezeExcite
+from .channel.gct import GatedChannelTransform
+from .channel.ge import GatherExcite
 from .channel.se import SqueezeExcite
+from .channel.srm import StyleRecalibration
 from .checks import nearest
+from .context.gc import GlobalContext
+from .context.sk import SelectiveKernel
+from .context.split import SplitAttention
+from .multi_head.block import BlockAttention
+from .multi_head.bot import BottleneckAttention
+from .multi_head.class_attention import ClassAttention
+from .multi_head.grid import GridAttention
+from .multi_head.halo import HaloAttention
+from .multi_head.linear import LinearAttention
+from .multi_head.mhsa import MultiHeadSelfAttention
+from .multi_head.talking_heads import TalkingHeadsAttention
+from .multi_head.window import WindowAttention
+from .multi_head.xca import CrossCovarianceAttention
+from .pooling.additive import AdditiveAttention
+from .pooling.attention_gate import AttentionGate
+from .pooling.attention_pool import AttentionPool
+from .pooling.context_vector import ContextVectorAttention
+from .pooling.dot_product import DotProductAttention
+from .pooling.gated_pool import GatedAttentionPool
+from .pooling.soft_visual import SoftVisualAttention
+from .spatial.bam import BAM
 from .spatial.cbam import CBAM
+from .spatial.coordinate import CoordinateAttention
+from .spatial.lka import LargeKernelAttention
+from .spatial.polarized import PolarizedSelfAttention
+from .spatial.scse import ConcurrentSqueezeExcite
+from .spatial.shuffle import ShuffleAttention
+from .spatial.simam import SimAM
 from .spatial.spatial_gate import SpatialGate
+from .spatial.sse import SpatialSqueezeExcite
+from .spatial.triplet import TripletAttention
+from .structured.chain_crf import LinearChainCRF
+from .structured.conv_crf import ConvCRF
+from .structured.grid_crf import GridCRFAttention
+from .structured.structured import StructuredAttention
+from .tokens.token_merge import TokenMerging
+from .tokens.token_select import TokenSelection
+from .video.divided import DividedSpaceTimeAttention
+from .video.joint import JointSpaceTimeAttention
+from .video.temporal import TemporalAttention
+from .whole_map.axial import AxialAttention
+from .whole_map.channel_affinity import ChannelAffinityAttention
+from .whole_map.criss_cross import CrissCrossAttention
+from .whole_map.deformable import DeformableAttention2D
+from .whole_map.double import DoubleAttention
+from .whole_map.dual import DualAttention
+from .whole_map.external import ExternalAttention
+from .whole_map.lambda_layer import LambdaLayer
+from .whole_map.non_local import NonLocal
+from .whole_map.position import PositionAttention
+from .whole_map.sagan import SelfAttention2D
 
 # None, a key, {"type": key, ...options}, a layer class, or a function that returns a layer.
 Spec = str | Mapping[str, object] | type[keras.layers.Layer] | Callable[..., keras.layers.Layer]
 
 ATTENTION: dict[str, type[AttentionLayer]] = {
+    "additive": AdditiveAttention,
+    "attention_gate": AttentionGate,
+    "attention_pool": AttentionPool,
+    "axial": AxialAttention,
+    "bam": BAM,
+    "block": BlockAttention,
+    "bot": BottleneckAttention,
     "cbam": CBAM,
+    "chain_crf": LinearChainCRF,
+    "channel_affinity": ChannelAffinityAttention,
     "channel_gate": ChannelGate,
+    "class": ClassAttention,
+    "context_vector": ContextVectorAttention,
+    "conv_crf": ConvCRF,
+    "coordinate": CoordinateAttention,
+    "criss_cross": CrissCrossAttention,
+    "deformable": DeformableAttention2D,
+    "divided": DividedSpaceTimeAttention,
+    "dot_product": DotProductAttention,
+    "double": DoubleAttention,
+    "dual": DualAttention,
     "eca": EfficientChannelAttention,
+    "ese": EffectiveSqueezeExcite,
+    "external": ExternalAttention,
+    "gated_pool": GatedAttentionPool,
+    "gc": GlobalContext,
+    "gct": GatedChannelTransform,
+    "ge": GatherExcite,
+    "grid": GridAttention,
+    "grid_crf": GridCRFAttention,
+    "halo": HaloAttention,
+    "joint": JointSpaceTimeAttention,
+    "lambda": LambdaLayer,
+    "linear": LinearAttention,
+    "lka": LargeKernelAttention,
+    "mhsa": MultiHeadSelfAttention,
+    "non_local": NonLocal,
+    "polarized": PolarizedSelfAttention,
+    "position": PositionAttention,
+    "sagan": SelfAttention2D,
+    "scse": ConcurrentSqueezeExcite,
     "se": SqueezeExcite,
+    "shuffle": ShuffleAttention,
+    "simam": SimAM,
+    "sk": SelectiveKernel,
+    "soft_visual": SoftVisualAttention,
     "spatial_gate": SpatialGate,
+    "split": SplitAttention,
+    "srm": StyleRecalibration,
+    "sse": SpatialSqueezeExcite,
+    "structured": StructuredAttention,
+    "talking_heads": TalkingHeadsAttention,
+    "temporal": TemporalAttention,
+    "token_merge": TokenMerging,
+    "token_select": TokenSelection,
+    "triplet": TripletAttention,
+    "window": WindowAttention,
+    "xca": CrossCovarianceAttention,
 }
 
 # Other libraries' names for a layer of ours, with the options that make it the same.
 ALIASES: dict[str, dict[str, object]] = {
+    "a2": {"type": "double"},
+    "bahdanau": {"type": "additive"},
+    "bottleneck": {"type": "bot"},
+    "ccnet": {"type": "criss_cross"},
     "ceca": {"type": "eca", "circular": True},
+    "coord": {"type": "coordinate"},
+    "crf": {"type": "chain_crf"},
+    "danet": {"type": "dual"},
+    "evit": {"type": "token_select"},
+    "gca": {"type": "gc", "fuse": "add"},
+    "luong": {"type": "dot_product"},
+    "map_pool": {"type": "attention_pool"},
+    "nl": {"type": "non_local"},
+    "splat": {"type": "split"},
+    "swin": {"type": "window"},
+    "tome": {"type": "token_merge"},
 }
 
 # Names that mean different layers in different libraries: refused, with what to look at.
 FALSE_FRIENDS: dict[str, str] = {
+    "bat": "timm's bilinear attention transform; the nearest here is 'non_local'",
     "ecam": "timm's ECA with a dense layer; the nearest here is 'eca'",
+    "ela": "timm's has a SiLU that its paper has not; the nearest here is 'coordinate'",
     "lcbam": "timm's CBAM that pools before its MLP; the nearest here is 'cbam'",
+    "sa": "split, self- or shuffle attention; the nearest here is 'split', 'mhsa' or 'shuffle'",
+    "scoord": "timm's adds the two strips before its gate; the nearest here is 'coordinate'",
+    "strip": "timm's gate from depth-wise strips; the nearest here is 'coordinate'",
 }
 
 KINDS = ("channel", "pairwise", "pool", "spatial", "temporal")

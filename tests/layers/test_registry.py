@@ -1,4 +1,5 @@
 import functools
+import inspect
 import re
 
 import keras
@@ -6,6 +7,7 @@ import pytest
 
 from keras_attention import layers
 from keras_attention.layers import CBAM, EfficientChannelAttention, SqueezeExcite, registry
+from tests.layers.tools import constructor_arguments
 
 
 def test_the_table_is_alphabetical_and_is_what_is_exported():
@@ -18,11 +20,14 @@ def test_the_table_is_alphabetical_and_is_what_is_exported():
 
 @pytest.mark.parametrize("key", registry.ATTENTION)
 def test_a_key_gives_a_fresh_layer(key):
-    first, second = layers.get(key, name="gate"), layers.get(key, name="gate")
-    assert type(first) is type(second) is registry.ATTENTION[key]
+    cls = registry.ATTENTION[key]
+    arguments = constructor_arguments(cls).items()
+    options = {name: 2 for name, default in arguments if default is inspect.Parameter.empty}
+    first, second = (layers.get(key, name="gate", **options) for _ in range(2))
+    assert type(first) is type(second) is cls
     assert first is not second
     assert first.name == "gate"
-    assert first.get_config() == registry.ATTENTION[key](name="gate").get_config()
+    assert first.get_config() == cls(name="gate", **options).get_config()
 
 
 @pytest.mark.parametrize("spelling", ["channel_gate", "channel-gate", "Channel-Gate"])
@@ -125,7 +130,17 @@ def test_an_unknown_name_is_answered_with_the_nearest_and_all_known():
 
 @pytest.mark.parametrize("name", registry.FALSE_FRIENDS)
 def test_a_name_with_two_meanings_is_refused_with_a_pointer(name):
-    refused(name, "means different layers in different libraries", "nearest here is")
+    refused(name, "means different layers in different libraries", f"Received: spec={name!r}")
+    _, found, pointer = registry.FALSE_FRIENDS[name].partition("the nearest here is ")
+    nearest = re.findall(r"'(\w+)'", pointer)
+    assert found and nearest and set(nearest) <= set(registry.ATTENTION)
+
+
+def test_the_names_that_are_refused():
+    assert list(registry.FALSE_FRIENDS) == [
+        *("bat", "ecam", "ela", "lcbam", "sa", "scoord", "strip"),
+    ]
+    refused("ELA", "the nearest here is 'coordinate'. Received: spec='ELA'")
 
 
 def test_an_unknown_option_is_answered_with_the_nearest():
@@ -155,12 +170,48 @@ def test_a_function_has_to_return_a_layer():
 
 def test_keys_by_kind():
     assert layers.list_layers() == sorted(registry.ATTENTION)
-    assert layers.list_layers("channel") == ["cbam", "channel_gate", "eca", "se"]
-    assert layers.list_layers(kind="spatial") == ["cbam", "spatial_gate"]
-    for kind in ("pairwise", "pool", "temporal"):
-        assert layers.list_layers(kind) == []
+    channel, spatial = layers.list_layers("channel"), layers.list_layers(kind="spatial")
+    assert {"cbam", "channel_gate", "eca", "se"} <= set(channel) and "spatial_gate" not in channel
+    assert {"cbam", "spatial_gate"} <= set(spatial) and "se" not in spatial
+    of_some_kind = [layers.list_layers(kind) for kind in registry.KINDS]
+    assert all(keys and keys == sorted(keys) for keys in of_some_kind)
+    assert set().union(*of_some_kind) == set(registry.ATTENTION)
 
 
-def test_an_unknown_kind_is_answered_with_the_nearest():
+def test_keys_by_slot():
+    gates, mixers = layers.list_layers(slot="gate"), layers.list_layers(slot="mixer")
+    assert {"cbam", "eca", "se"} <= set(gates) and "sk" not in gates
+    assert {"sk", "split"} <= set(mixers) and "se" not in mixers
+    assert set(layers.list_layers(slot="pair")) >= {"attention_gate"}
+    at_some_slot = [layers.list_layers(slot=slot) for slot in registry.SLOTS]
+    assert all(keys and keys == sorted(keys) for keys in at_some_slot)
+    assert set().union(*at_some_slot) == set(registry.ATTENTION)
+
+
+def test_keys_by_kind_and_slot():
+    assert layers.list_layers("channel", "mixer") == ["sk", "split"]
+    gates = set(layers.list_layers("spatial", slot="gate"))
+    assert gates == set(layers.list_layers("spatial")) & set(layers.list_layers(slot="gate"))
+
+
+def test_a_layer_of_several_kinds_of_scores_is_listed_under_each(monkeypatch):
+    class Both(layers.AttentionLayer):
+        score_kind = {"frames": "temporal", "summary": "pool"}
+        slots = ("token", "pair")
+
+    monkeypatch.setitem(registry.ATTENTION, "both", Both)
+    for options in ({"kind": "temporal"}, {"kind": "pool"}, {"slot": "token"}, {"slot": "pair"}):
+        assert "both" in layers.list_layers(**options)
+    assert "both" in layers.list_layers("pool", "pair")
+    assert "both" not in layers.list_layers("pool", "gate")
+    assert "both" not in layers.list_layers("channel", "pair")
+
+
+def test_an_unknown_kind_or_slot_is_answered_with_the_nearest():
     with pytest.raises(ValueError, match=r"Did you mean 'channel'\? Received: kind='chanel'"):
         layers.list_layers("chanel")
+    message = r"slot must be one of \['gate', .*\]. Did you mean 'mixer'\? Received: slot='mixr'"
+    with pytest.raises(ValueError, match=message):
+        layers.list_layers(slot="mixr")
+    with pytest.raises(ValueError, match="kind must be one of .* Received: kind=''"):
+        layers.list_layers("")

@@ -35,3 +35,15 @@ def batch_norm(x, weights, name, epsilon):
         weights[f"{name}/{part}"] for part in ("gamma", "beta", "moving_mean", "moving_variance")
     )
     return scale * (x - mean) / np.sqrt(variance + epsilon) + offset
+
+
+def softmax(z, axis=-1):
+    e = np.exp(z - z.max(axis, keepdims=True))
+    return e / e.sum(axis, keepdims=True)
+
+
+def layer_norm(x, weights, name, epsilon):
+    """Over the last axis."""
+    mean, variance = x.mean(-1, keepdims=True), x.var(-1, keepdims=True)
+    scale, offset = weights[f"{name}/gamma"], weights[f"{name}/beta"]
+    return scale * (x - mean) / np.sqrt(variance + epsilon) + offset

@@ -40,3 +40,22 @@ def copy_timm_cbam(source, layer) -> None:
     """timm's CbamModule -> CBAM(use_bias=False), or with biases after mlp_bias=True."""
     copy_channel_gate(source.channel, layer.channel_gate)
     copy_spatial_gate(source.spatial.conv, layer.spatial_gate, mean_first=True)
+
+
+def copy_ese(source, layer) -> None:
+    """timm's EffectiveSEModule -> EffectiveSqueezeExcite."""
+    copy_dense(source.fc, layer.excite)
+
+
+def copy_bam(source, layer) -> None:
+    """pytorchcv's BamBlock -> BAM(combine="product")."""
+    channel, space = source.ch_att, source.sp_att
+    copy_dense(channel.init_fc.fc, layer.channel_squeeze)
+    copy_norm(channel.init_fc.bn, layer.channel_norm)
+    copy_dense(channel.final_fc, layer.channel_excite)
+    copy_conv(space.init_conv.conv, layer.spatial_reduce)
+    copy_norm(space.init_conv.bn, layer.spatial_norm)
+    for block, conv, norm in zip(space.dil_convs, layer.dilated, layer.dilated_norm, strict=True):
+        copy_conv(block.conv, conv)
+        copy_norm(block.bn, norm)
+    copy_conv(space.final_conv, layer.spatial_out)

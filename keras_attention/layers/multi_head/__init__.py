@@ -1,0 +1,1 @@
+"""Multi-head attention: over all positions, in windows, in linear time."""

@@ -1,0 +1,1 @@
+"""Weighted means over positions, and gates with a second input."""

@@ -1,0 +1,1 @@
+"""Layers whose weights are probabilities in a graphical model."""

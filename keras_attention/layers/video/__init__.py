@@ -1,0 +1,1 @@
+"""Attention over the frames of a video."""

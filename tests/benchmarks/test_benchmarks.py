@@ -1,0 +1,53 @@
+"""What is timed side by side computes the same, and the stopwatch works."""
+
+import math
+import time
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from benchmarks import fused, memory, timing
+from benchmarks import layers as tables
+from benchmarks.peers import PEERS
+from keras_attention import layers
+from tests.layers.tools import assert_close, built, random_map, randomise
+
+
+@pytest.mark.parametrize("key", ["cbam", "eca", "se"])
+def test_by_hand_is_the_same_maths(key):
+    x = random_map((2, 5, 6, 16))
+    layer = built(layers.get(key, data_format="channels_last"), x.shape)
+    randomise(layer)
+    weights = [ops.convert_to_numpy(weight) for weight in layer.weights]
+    y = fused.reference(key, weights)(ops.convert_to_tensor(x))
+    assert_close(y, layer(x), 1e-5 * np.abs(x).max())
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="the peers are torch modules")
+@pytest.mark.parametrize("name", PEERS)
+def test_a_peer_has_as_many_parameters(name):
+    channels, side = 64, 14
+    options, module, form = PEERS[name](channels, side)
+    shape = (1, side * side, channels) if form == "tokens" else (1, side, side, channels)
+    layer = layers.get(name.removesuffix("_v2"), data_format="channels_last", **options)
+    built(layer, shape)
+    ours = sum(math.prod(weight.shape) for weight in layer.trainable_weights)
+    more = channels if name == "linear" else 0  # it ends in a normalisation, ours in a bias
+    assert ours + more == sum(parameter.numel() for parameter in module.parameters())
+
+
+@pytest.mark.parametrize("key", memory.OPTIONS)
+def test_time_and_memory_of_a_layer(key):
+    found = memory.measure(key, 64, "default", train=True)
+    assert found["seconds"] > 0 and found["megabytes"] >= 0
+
+
+def test_a_slower_function_takes_longer():
+    ours, theirs = timing.paired(lambda: time.sleep(0.004), lambda: time.sleep(0.001), rounds=3)
+    assert ours > 2 * theirs
+
+
+def test_a_table():
+    assert tables.table(("a", "b"), [(1, "x")]) == "| a | b |\n| --- | --- |\n| 1 | x |\n"
