@@ -34,7 +34,6 @@ def edges_of(unary, transitions, start=None, end=None, mask=None):
     count = ops.cumsum(ops.cast(mask, "int32"), axis=1)
     is_first = ops.logical_and(mask, count == 1)[..., None]
     is_last = ops.logical_and(mask, count == count[:, -1:])[..., None]
-    unary = ops.where(mask[..., None], unary, 0.0)
     if start is not None:
         unary = unary + ops.where(is_first, ops.cast(start, "float32"), 0.0)
     if end is not None:

@@ -52,12 +52,12 @@ def selective_kernel(
     inputs = np.split(x, count, axis=-1) if split_input else [x] * count
     branches = []
     for index, size in enumerate(kernel_sizes):
-        name = f"path{index + 1}"
+        number = index + 1
         dilation = (size - 1) // 2 if dilate and size > 3 else 1
-        kernel = weights[f"{name}/kernel"]
+        kernel = weights[f"paths_{number}/kernel"]
         assert kernel.shape[0] == (min(size, 3) if dilate else size)
         u = grouped_convolution(inputs[index], kernel, strides, dilation, groups)
-        branches.append(relu(batch_norm(u, weights, f"{name}_norm", 1e-5)))
+        branches.append(relu(batch_norm(u, weights, f"path_norms_{number}", 1e-5)))
     branches = np.array(branches)  # (paths, B, H, W, C)
     s = branches.sum(axis=0).mean(axis=(1, 2))
     z = relu(batch_norm(dense(s, weights, "squeeze"), weights, "norm", 1e-5))

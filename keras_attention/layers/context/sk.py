@@ -88,10 +88,10 @@ class SelectiveKernel(AttentionLayer):
                 dilation_rate=dilation // before,
                 groups=self.groups,
                 use_bias=False,
-                name=f"path{index}",
+                name=f"paths_{index}",
             )
             self.paths.append(conv)
-            self.path_norms.append(self.add_norm(filters, name=f"path{index}_norm", **norm))
+            self.path_norms.append(self.add_norm(filters, name=f"path_norms_{index}", **norm))
         self.squeeze = self.add_dense(filters, hidden, use_bias=False, name="squeeze")
         self.norm = self.add(keras.layers.BatchNormalization, (None, hidden), name="norm", **norm)
         self.select = self.add_dense(hidden, paths * filters, use_bias=False, name="select")

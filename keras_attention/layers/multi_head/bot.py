@@ -89,15 +89,15 @@ class BottleneckAttention(AttentionLayer):
         ends = self.query_width, 2 * self.query_width
         parts = qkv[..., : ends[0]], qkv[..., ends[0] : ends[1]], qkv[..., ends[1] :]
         query, key, value = (split_heads(part, self.num_heads) for part in parts)
-        scale = query.shape[-1] ** -0.5
+        scale = query.shape[-1] ** -0.5 if self.scale_position else 1.0
         position = relative.factorised(
-            query * scale if self.scale_position else query,
+            query * scale,
             self.height_table,
             self.width_table,
             relative.offset_index(height, height),
             relative.offset_index(width, width),
         )
-        y, scores = attend(query, key, value, scale=scale, bias=position)
+        y, scores = attend(query, key, value, bias=position)
         y = ops.reshape(merge_heads(y), (-1, height, width, y.shape[1] * y.shape[-1]))
         y = axes.from_last(windows.mean_pool(y, self.strides), self.data_format)
         return (y, scores) if return_attention_scores else y

@@ -35,11 +35,13 @@ class ConvCRF(AttentionLayer):
         learnable: Whether w, s, a, t and b learn; else they stay what they are.
         **kwargs: `data_format`, `dtype`, `name`.
     Input shape: logits (batch, height, width, classes) and image (batch, height, width, colours),
-        or channels first. Output shape: that of the logits.
+        or channels first; with `blur` above 1 height and width must be known. Output shape: that of
+        the logits.
     Scores: (batch, 1, n, n), the kernel K of all pairs, zero outside the window; it is not
         normalised. n = ceil(height / blur) * ceil(width / blur).
     Raises: ValueError if `filter_size` is even, `blur` or `iterations` below 1, a std not above 0,
-        a weight below 0, `initial` unknown, or an input is missing or of another height or width.
+        a weight below 0, `initial` unknown, or an input is missing, of another height or width, or
+        of unknown sizes where they must be known.
     Differs from the fully connected CRF of arXiv:1210.5644: a window, a pixel sends itself a
         message, and the colours of pixels count whatever their distance.
     Reference: Teichmann, Cipolla, "Convolutional CRFs for Semantic Segmentation", BMVC 2019,
@@ -90,7 +92,8 @@ class ConvCRF(AttentionLayer):
     def build(self, input_shape):
         logits, image = shapes(input_shape, NAMES, "ConvCRF", required=2)
         super().build(logits)
-        self.check_shape(image, name="image_shape")
+        self.check_shape(logits, static=self.blur > 1)
+        self.check_shape(image, name="image_shape", static=self.blur > 1)
         self._check_sides(logits, image)
         learn = {"trainable": self.learnable, "autocast": False}
         self.update_weight = self.add_weight(

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from ...ops import axes, lines
-from ...ops.dot_product import masked_softmax
+from ...ops.dot_product import MASKED, masked_softmax
 from ..base import AttentionLayer
 from ..checks import at_least
 
@@ -64,17 +64,12 @@ class CrissCrossAttention(AttentionLayer):
         query, key, value = self.query(x), self.key(x), self.value(x)
         column = ops.einsum("bhwd,bgwd->bhwg", query, key)
         row = ops.einsum("bhwd,bhvd->bhwv", query, key)
-        height, width = ops.shape(x)[1], ops.shape(x)[2]
+        column, row = ops.cast(column, "float32"), ops.cast(row, "float32")
         # The own position is in the row, and must not count again in the column.
-        others = ops.arange(height)[:, None, None] != ops.arange(height)
-        visible = ops.concatenate(
-            [
-                ops.broadcast_to(others, (height, width, height)),
-                ops.ones((height, width, width), dtype="bool"),
-            ],
-            axis=-1,
-        )
-        weights = masked_softmax(ops.concatenate([column, row], axis=-1), visible)
+        height = ops.shape(x)[1]
+        own = ops.arange(height)[:, None, None] == ops.arange(height)
+        column = ops.where(own, MASKED, column)
+        weights = masked_softmax(ops.concatenate([column, row], axis=-1))
         column, row = weights[..., :height], weights[..., height:]
         y = ops.einsum("bhwg,bgwc->bhwc", ops.cast(column, value.dtype), value)
         y = y + ops.einsum("bhwv,bhvc->bhwc", ops.cast(row, value.dtype), value)

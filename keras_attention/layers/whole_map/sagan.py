@@ -89,7 +89,7 @@ class SelfAttention2D(AttentionLayer):
     def call(self, x, training=None, return_attention_scores=False):
         last = axes.to_last(x, self.data_format)
         query, key, value = (
-            self._project(layer, last, training) for layer in (self.query, self.key, self.value)
+            layer(last, training=training) for layer in (self.query, self.key, self.value)
         )
         if self.pool:
             key, value = pool.halved(key), pool.halved(value)
@@ -99,12 +99,9 @@ class SelfAttention2D(AttentionLayer):
         y, scores = attend(query, key, value, scale=1.0, need_weights=return_attention_scores)
         y = y[:, 0]
         if self.use_projection:
-            y = self._project(self.out, y, training)
+            y = self.out(y, training=training)
         y = x + ops.cast(self.gamma, y.dtype) * axes.from_tokens(y, x, self.data_format)
         return (y, scores) if return_attention_scores else y
-
-    def _project(self, layer, x, training):
-        return layer(x, training=training) if self.spectral_norm else layer(x)
 
     def get_config(self):
         return {

@@ -6,7 +6,7 @@ from keras_attention.layers import ChannelGate
 from tests.helpers import check_layer
 from tests.layers.tools import (
     DATA_FORMATS,
-    assert_close,
+    assert_library,
     assert_matches,
     built,
     random_map,
@@ -36,7 +36,7 @@ def test_matches_pytorchcv():
     x = random_map((2, 7, 9, 32))
     layer = built(ChannelGate(8), x.shape)
     gates.copy_channel_gate(source.mlp, layer)
-    assert_close(layer(x), core.run(source, x))
+    assert_library(layer, x, core.run(source, x), "pytorchcv")
 
 
 @pytest.mark.parametrize("use_bias", [True, False])
@@ -47,7 +47,7 @@ def test_matches_timm(use_bias):
     x = random_map((2, 7, 9, 32))
     layer = built(ChannelGate(8, use_bias=use_bias), x.shape)
     gates.copy_channel_gate(source, layer)
-    assert_close(layer(x), core.run(source, x))
+    assert_library(layer, x, core.run(source, x), "timm")
 
 
 def test_contract():

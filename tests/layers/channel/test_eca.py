@@ -6,7 +6,7 @@ from keras_attention.layers import EfficientChannelAttention
 from tests.helpers import check_layer
 from tests.layers.tools import (
     DATA_FORMATS,
-    assert_close,
+    assert_library,
     assert_matches,
     built,
     random_map,
@@ -37,7 +37,7 @@ def test_matches_timm(circular):
     x = random_map((2, 3, 4, 128))
     layer = built(EfficientChannelAttention(circular=circular), x.shape)
     gates.copy_eca(source, layer)
-    assert_close(layer(x), core.run(source, x))
+    assert_library(layer, x, core.run(source, x), "timm")
 
 
 @pytest.mark.parametrize("circular", [False, True])

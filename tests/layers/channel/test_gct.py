@@ -65,6 +65,16 @@ def test_large_maps_in_half_precision():
     assert_close(layer(x), x * gate, 0.2)
 
 
+def test_the_gate_is_computed_in_float32():
+    """Half precision rounds the input and the output, and nothing between."""
+    x = (np.arange(96).reshape(2, 3, 4, 4) / 32).astype("float32")  # exact in float16
+    gates = []
+    for dtype in ("float32", "mixed_float16"):
+        layer = randomise(built(GatedChannelTransform(dtype=dtype), x.shape))
+        gates.append(layer(x, return_attention_scores=True)[1])
+    assert_close(gates[1], gates[0], 1e-6)
+
+
 def test_competition_needs_no_scale():
     """With a tiny epsilon the gates of a map and of its multiple are equal."""
     x = random_map()

@@ -8,12 +8,12 @@ from tests.helpers import With, check_layer
 from tests.layers.tools import (
     DATA_FORMATS,
     assert_close,
-    assert_equal,
     assert_library,
     assert_matches,
     built,
     random_map,
     randomise,
+    to_layout,
     to_numpy,
     weight_shapes,
     weight_values,
@@ -134,16 +134,18 @@ def test_the_kind_of_its_scores():
 
 
 @pytest.mark.parametrize("data_format", DATA_FORMATS)
-def test_running_statistics_move(data_format):
-    layer = built(GatherExcite(4, True, data_format=data_format))
-    x = random_map() if data_format == "channels_last" else np.moveaxis(random_map(), -1, 1)
-    before = weight_values(layer)
-    layer(x, training=False)
-    assert_equal(weight_values(layer)["gather_norm_2/moving_mean"], np.zeros(8))
-    layer(x, training=True)
-    for number in (1, 2):
-        path = f"gather_norm_{number}/moving_mean"
-        assert np.abs(weight_values(layer)[path] - before[path]).min() > 0
+def test_a_tenth_of_the_running_statistics_is_new_at_each_step(data_format):
+    layer = randomise(built(GatherExcite(4, True, data_format=data_format)))
+    x = to_layout(random_map(), data_format)
+    path = "gather_norm_{}/moving_mean"
+    means = []
+    for training in (False, True, True):
+        layer(x, training=training)
+        weights = weight_values(layer)
+        means.append([weights[path.format(number)] for number in (1, 2)])
+    start, once, twice = np.array(means)
+    assert np.abs(once - start).min(axis=0).max() > 0.01
+    assert_close(twice - once, 0.9 * (once - start))
 
 
 @pytest.mark.parametrize(

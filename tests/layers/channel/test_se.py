@@ -7,7 +7,7 @@ from keras_attention.layers import SqueezeExcite
 from tests.helpers import check_layer
 from tests.layers.tools import (
     DATA_FORMATS,
-    assert_close,
+    assert_library,
     assert_matches,
     built,
     random_map,
@@ -42,7 +42,7 @@ def test_matches_timm(use_bias):
     x = random_map((2, 7, 9, 16))
     layer = built(SqueezeExcite(4, use_bias=use_bias), x.shape)
     gates.copy_se(source, layer)
-    assert_close(layer(x), core.run(source, x))
+    assert_library(layer, x, core.run(source, x), "timm")
 
 
 def test_contract():

@@ -96,9 +96,9 @@ def test_training_normalises_paths_and_summary_by_the_batch():
     weights = weight_values(layer)
     layer(x, training=True)
     after = weight_values(layer)
-    u = context.grouped_convolution(x.astype("float64"), weights["path2/kernel"], 1, 2, 2)
+    u = context.grouped_convolution(x.astype("float64"), weights["paths_2/kernel"], 1, 2, 2)
     for part, new in {"mean": u.mean((0, 1, 2)), "variance": u.var((0, 1, 2))}.items():
-        path = f"path2_norm/moving_{part}"
+        path = f"path_norms_2/moving_{part}"
         assert_close(after[path], 0.9 * weights[path] + 0.1 * new, what=path)
     assert np.abs(after["norm/moving_mean"] - weights["norm/moving_mean"]).max() > 0
 
@@ -111,9 +111,9 @@ def test_width_of_the_summary_and_of_the_kernels():
     assert shapes(1024)["squeeze/kernel"] == (1024, 64)
     assert shapes(64, filters=1024)["squeeze/kernel"] == (1024, 64)
     assert shapes(64, reduction=4, min_hidden=2)["squeeze/kernel"] == (64, 16)
-    assert shapes(64)["path2/kernel"] == (3, 3, 2, 64)
-    assert shapes(64, dilate=False)["path2/kernel"] == (5, 5, 2, 64)
-    assert shapes(64, split_input=True)["path2/kernel"] == (3, 3, 1, 64)
+    assert shapes(64)["paths_2/kernel"] == (3, 3, 2, 64)
+    assert shapes(64, dilate=False)["paths_2/kernel"] == (5, 5, 2, 64)
+    assert shapes(64, split_input=True)["paths_2/kernel"] == (3, 3, 1, 64)
 
 
 @pytest.mark.parametrize("sizes", [(3,), (3, 4), (3, 0), 3, "35", (3, 5.0), (3, True)], ids=str)

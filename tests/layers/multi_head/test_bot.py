@@ -75,6 +75,14 @@ def test_shapes_of_the_weights():
     }
 
 
+def test_what_the_weights_start_from():
+    layer = built(BottleneckAttention(1), (1, 7, 9, 64))
+    kernel, down, right = map(to_numpy, (layer.qkv.kernel, layer.height_table, layer.width_table))
+    assert kernel.std() == pytest.approx(0.88 / 8, rel=0.05)  # 64^-1/2, truncated at twice that
+    assert down.std() == pytest.approx(1 / 8, rel=0.15)
+    assert right.std() == pytest.approx(1 / 8, rel=0.15)
+
+
 def test_the_first_row_of_a_table_is_for_keys_farthest_above():
     """Offsets count from the query to the key: minus six rows comes first, plus six last."""
     layer = built(BottleneckAttention(1, key_dim=8))

@@ -68,6 +68,12 @@ def test_shapes_of_the_weights():
     }
 
 
+def test_what_the_tables_start_from():
+    layer = built(HaloAttention(4, 1, 1), (1, 8, 8, 64))
+    for table in (layer.height_table, layer.width_table):
+        assert to_numpy(table).std() == pytest.approx(1 / 8, rel=0.15)
+
+
 def test_a_block_that_covers_the_map_is_bottleneck_attention():
     x = random_map()
     halo = randomise(built(HaloAttention(9, 2, 2, use_bias=True)))

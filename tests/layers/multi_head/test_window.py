@@ -85,6 +85,13 @@ def test_shapes_of_the_weights():
     assert "cpb_out/bias" not in shapes
 
 
+def test_what_the_weights_start_from():
+    table = to_numpy(built(WindowAttention(7)).position_bias)
+    assert table.std() == pytest.approx(0.88 * 0.02, rel=0.12)  # truncated at twice 0.02
+    layer = built(WindowAttention(3, version=2))
+    assert_close(layer.logit_scale, np.full((4, 1, 1), np.log(10)))
+
+
 @pytest.mark.parametrize("version", [1, 2])
 def test_a_window_that_covers_the_map_is_attention_to_all(version):
     """However large it is, and whatever the shift, once the padding is masked."""

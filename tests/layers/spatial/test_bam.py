@@ -7,6 +7,7 @@ from keras_attention.layers import BAM
 from tests.helpers import check_layer
 from tests.layers.tools import (
     DATA_FORMATS,
+    assert_close,
     assert_library,
     assert_matches,
     built,
@@ -14,6 +15,7 @@ from tests.layers.tools import (
     randomise,
     to_numpy,
     weight_shapes,
+    weight_values,
 )
 from tests.oracles import spatial
 from tests.torch_oracles import core, gates
@@ -74,6 +76,21 @@ def test_the_mean_is_over_all_of_a_map_that_is_no_square():
     moved[:, -1, -1] += 100.0
     # Further than the dilated convolutions see, so through the channels only.
     assert np.abs(to_numpy(layer(moved)) - to_numpy(layer(x)))[:, 0, 1].max() > 1e-3
+
+
+@pytest.mark.parametrize("combine, norms", [("sum", 6), ("product", 4)])
+def test_a_tenth_of_the_running_statistics_is_new_at_each_step(combine, norms):
+    x, layer = random_map(), randomise(built(BAM(combine, reduction=2)))
+    means = []
+    for training in (False, True, True):
+        layer(x, training=training)
+        weights = weight_values(layer)
+        means.append({path: weights[path] for path in weights if path.endswith("moving_mean")})
+    start, once, twice = means
+    assert len(once) == norms
+    for path in once:
+        assert np.abs(once[path] - start[path]).max() > 1e-3, path
+        assert_close(twice[path] - once[path], 0.9 * (once[path] - start[path]), what=path)
 
 
 def test_number_of_parameters():

@@ -5,7 +5,13 @@ import pytest
 
 from keras_attention.layers import CBAM
 from tests.helpers import check_layer
-from tests.layers.tools import DATA_FORMATS, assert_close, assert_matches, built, random_map
+from tests.layers.tools import (
+    DATA_FORMATS,
+    assert_library,
+    assert_matches,
+    built,
+    random_map,
+)
 from tests.oracles import spatial
 from tests.torch_oracles import core, gates
 
@@ -24,7 +30,7 @@ def test_matches_pytorchcv():
     x = random_map((2, 7, 9, 32))
     layer = built(CBAM(8), x.shape)
     gates.copy_cbam(source, layer)
-    assert_close(layer(x), core.run(source, x))
+    assert_library(layer, x, core.run(source, x), "pytorchcv")
 
 
 @pytest.mark.parametrize("use_bias", [True, False])
@@ -35,7 +41,7 @@ def test_matches_timm(use_bias):
     x = random_map((2, 7, 9, 32))
     layer = built(CBAM(8, use_bias=use_bias), x.shape)
     gates.copy_timm_cbam(source, layer)
-    assert_close(layer(x), core.run(source, x))
+    assert_library(layer, x, core.run(source, x), "timm")
 
 
 def test_contract():

@@ -11,6 +11,7 @@ from tests.layers.tools import (
     assert_library,
     assert_matches,
     built,
+    functional,
     random_inputs,
     random_map,
     to_numpy,
@@ -107,9 +108,18 @@ def test_contract():
         shape=SHAPE,
         scores=lambda shape: (2, 1, 6, 6),
         gate=False,
-        dynamic_scores=False,
+        dynamic=False,
         weight_scale=2.0,  # a smaller std would silence its term
     )
+
+
+def test_sizes_may_be_unknown_without_blur():
+    layer = ConvCRF(3, blur=1, iterations=2)
+    model = functional(layer, SHAPE, scores=False)
+    x = random_inputs(SHAPE)
+    assert_close(model(x)["y"], layer(x))
+    with pytest.raises(ValueError, match="needs a fixed height and width"):
+        functional(ConvCRF(3, blur=2), SHAPE)
 
 
 def test_default_arguments_are_the_published_ones():

@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 
 from keras_attention.layers import DividedSpaceTimeAttention
+from tests import helpers
+from tests.contract import learning
 from tests.helpers import check_layer
 from tests.layers.tools import (
     DATA_FORMATS,
@@ -111,7 +113,19 @@ def test_contract():
 def test_contract_with_a_class_token():
     case = {**CASE, "shape": BOTH, "output": lambda shape: shape}
     case["scores"] = lambda shape: {"temporal": (2, 8, 2, 3, 3), "spatial": (2, 3, 2, 9, 9)}
-    check_layer(DividedSpaceTimeAttention, mask=0, **case)
+    for check in set(helpers.CHECKS) - {learning.identity_init}:  # it knows single outputs
+        check(helpers.Case(DividedSpaceTimeAttention, mask=0, **case))
+
+
+def test_starts_as_the_identity_with_a_class_token():
+    x = random_inputs(BOTH)
+    layer = built(DividedSpaceTimeAttention(2, identity_init=True), BOTH)
+    for one, two in zip(layer(x), x, strict=True):
+        assert_equal(one, two)
+    layer, plain = randomise(layer), randomise(built(DividedSpaceTimeAttention(2), BOTH))
+    layer.identity_scale.assign(1.0)
+    for one, two in zip(layer(x), plain(x), strict=True):
+        assert_close(one, two)
 
 
 @pytest.mark.parametrize(

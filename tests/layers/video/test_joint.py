@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 
 from keras_attention.layers import JointSpaceTimeAttention
+from tests import helpers
+from tests.contract import learning
 from tests.helpers import check_layer
 from tests.layers.tools import (
     DATA_FORMATS,
     assert_close,
+    assert_equal,
     assert_library,
     assert_matches,
     built,
@@ -73,7 +76,19 @@ def test_contract():
 def test_contract_with_a_class_token():
     case = {**CASE, "shape": BOTH, "output": lambda shape: shape}
     case["scores"] = lambda shape: (2, 2, 25, 25)
-    check_layer(JointSpaceTimeAttention, mask=0, **case)
+    for check in set(helpers.CHECKS) - {learning.identity_init}:  # it knows single outputs
+        check(helpers.Case(JointSpaceTimeAttention, mask=0, **case))
+
+
+def test_starts_as_the_identity_with_a_class_token():
+    x = random_inputs(BOTH)
+    layer = built(JointSpaceTimeAttention(2, identity_init=True), BOTH)
+    for one, two in zip(layer(x), x, strict=True):
+        assert_equal(one, two)
+    layer, plain = randomise(layer), randomise(built(JointSpaceTimeAttention(2), BOTH))
+    layer.identity_scale.assign(1.0)
+    for one, two in zip(layer(x), plain(x), strict=True):
+        assert_close(one, two)
 
 
 CASE = {

@@ -13,6 +13,7 @@ from tests.layers.tools import (
     randomise,
     to_numpy,
 )
+from tests.layers.whole_map.branch import assert_whole_branch_matches
 from tests.oracles import whole_map
 from tests.torch_oracles import core
 from tests.torch_oracles import whole_map as torch_oracles
@@ -22,6 +23,12 @@ from tests.torch_oracles import whole_map as torch_oracles
 def test_matches_the_paper(data_format):
     layer = ChannelAffinityAttention(data_format=data_format)
     assert_matches(layer, whole_map.channel_affinity, x=0.2 * random_inputs())
+
+
+def test_matches_the_paper_with_the_whole_branch():
+    assert_whole_branch_matches(
+        ChannelAffinityAttention(), whole_map.channel_affinity, 0.2 * random_inputs()
+    )
 
 
 def test_matches_pytorchcv():

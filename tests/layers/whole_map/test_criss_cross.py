@@ -17,6 +17,7 @@ from tests.layers.tools import (
     to_numpy,
     weight_values,
 )
+from tests.layers.whole_map.branch import assert_whole_branch_matches
 from tests.oracles import whole_map
 from tests.torch_oracles import core
 from tests.torch_oracles import whole_map as torch_oracles
@@ -34,6 +35,10 @@ def test_matches_the_paper(recurrence, data_format):
     oracle = functools.partial(whole_map.criss_cross, recurrence=recurrence)
     layer = CrissCrossAttention(2, recurrence, data_format=data_format)
     assert_matches(layer, oracle, scale=0.3)
+
+
+def test_matches_the_paper_with_the_whole_branch():
+    assert_whole_branch_matches(CrissCrossAttention(2), whole_map.criss_cross, random_inputs())
 
 
 def test_matches_full_attention_of_torch_behind_a_mask():

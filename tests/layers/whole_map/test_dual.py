@@ -17,6 +17,7 @@ from tests.layers.tools import (
     randomise,
     to_numpy,
 )
+from tests.layers.whole_map.branch import assert_whole_branch_matches
 from tests.oracles import whole_map
 from tests.torch_oracles import core
 from tests.torch_oracles import whole_map as torch_oracles
@@ -26,6 +27,10 @@ from tests.torch_oracles import whole_map as torch_oracles
 def test_matches_the_paper(data_format):
     layer = DualAttention(2, data_format=data_format)
     assert_matches(layer, whole_map.dual, x=0.3 * random_inputs())
+
+
+def test_matches_the_paper_with_the_whole_branch():
+    assert_whole_branch_matches(DualAttention(2), whole_map.dual, 0.3 * random_inputs())
 
 
 def test_matches_pytorchcv():

@@ -90,6 +90,16 @@ def test_position_lambdas_are_local_and_content_lambdas_are_not():
     assert np.linalg.matrix_rank(to_numpy(content)[0, 0], tol=1e-3) <= 4
 
 
+def test_queries_and_values_are_normalised_by_the_batch_in_training():
+    x = random_map()
+    layer = built(LambdaLayer(2, 4, 5))
+    layer(x, training=True)
+    qkv = x.reshape(-1, 8) @ to_numpy(layer.qkv.kernel)
+    for norm, part in ((layer.query_norm, qkv[:, :8]), (layer.value_norm, qkv[:, 12:])):
+        assert_close(norm.moving_mean, 0.1 * part.mean(0))
+        assert_close(norm.moving_variance, 0.9 + 0.1 * part.var(0))
+
+
 @pytest.mark.parametrize("name", ["num_heads", "key_dim", "filters", "strides"])
 def test_rejects_numbers_below_one(name):
     message = f"LambdaLayer: {name} must be an integer >= 1. Received: {name}=0"

@@ -15,6 +15,7 @@ from tests.layers.tools import (
     random_inputs,
     randomise,
     to_numpy,
+    weight_shapes,
 )
 from tests.oracles import whole_map
 from tests.torch_oracles import core
@@ -99,6 +100,12 @@ def test_starts_as_the_identity_without_being_asked(use_norm):
     x = random_inputs()
     layer = built(NonLocal(use_norm=use_norm))
     assert np.array_equal(to_numpy(layer(x)), x)
+
+
+def test_widths():
+    shapes = weight_shapes(built(NonLocal("concatenate"), (1, 5, 12)))
+    assert shapes["theta/kernel"] == shapes["phi/kernel"] == shapes["value/kernel"] == (12, 6)
+    assert shapes["out/kernel"] == (6, 12) and shapes["relation"] == (12,)
 
 
 def test_no_two_kernels_start_alike():

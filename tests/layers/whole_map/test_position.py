@@ -14,6 +14,7 @@ from tests.layers.tools import (
     to_numpy,
     weight_shapes,
 )
+from tests.layers.whole_map.branch import assert_whole_branch_matches
 from tests.oracles import whole_map
 from tests.torch_oracles import core
 from tests.torch_oracles import whole_map as torch_oracles
@@ -22,6 +23,10 @@ from tests.torch_oracles import whole_map as torch_oracles
 @pytest.mark.parametrize("data_format", DATA_FORMATS)
 def test_matches_the_paper(data_format):
     assert_matches(PositionAttention(2, data_format=data_format), whole_map.position)
+
+
+def test_matches_the_paper_with_the_whole_branch():
+    assert_whole_branch_matches(PositionAttention(2), whole_map.position, random_inputs())
 
 
 def test_matches_pytorchcv():

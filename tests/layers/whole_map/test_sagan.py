@@ -15,6 +15,7 @@ from tests.layers.tools import (
     to_numpy,
     weight_shapes,
 )
+from tests.layers.whole_map.branch import assert_whole_branch_matches
 from tests.oracles import whole_map
 from tests.torch_oracles import core
 from tests.torch_oracles import whole_map as torch_oracles
@@ -36,6 +37,12 @@ def test_matches_the_paper(variant, data_format):
     oracle = functools.partial(whole_map.sagan, **switches)
     layer = SelfAttention2D(key_reduction=4, **options, data_format=data_format)
     assert_matches(layer, oracle, EVEN, scale=1.0)
+
+
+def test_matches_the_paper_with_the_whole_branch():
+    assert_whole_branch_matches(
+        SelfAttention2D(key_reduction=2), whole_map.sagan, random_inputs(EVEN)
+    )
 
 
 @pytest.mark.parametrize("training", [False, True])
