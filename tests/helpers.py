@@ -15,6 +15,7 @@ CHECKS = (
     saving.weight_paths,  # before those that give equal weights to layers by these paths
     outputs.dtype_policy,
     outputs.both_data_formats,
+    outputs.square_of_channels,
     outputs.any_size,
     outputs.training,
     outputs.integer_maps,

@@ -127,9 +127,13 @@ class AttentionLayer(keras.layers.Layer):
         return self.add(keras.layers.Dense, (None, inputs), units, **kwargs)
 
     def add_conv(self, inputs: int, filters: int, kernel_size, **kwargs) -> keras.layers.Conv2D:
-        """A built convolution of maps that keeps height and width, unless told otherwise."""
+        """A built convolution of maps that keeps height and width, unless told otherwise.
+
+        Where it has a bias let it work channels last: with channels first on TensorFlow, Keras
+        3.15 adds the bias along the width of a map that is as wide as there are filters.
+        """
         kwargs = {"padding": "same", "data_format": self.data_format, **kwargs}
-        shape = self.map_shape(inputs)
+        shape = self.map_shape(inputs, kwargs["data_format"])
         return self.add(keras.layers.Conv2D, shape, filters, kernel_size, **kwargs)
 
     def add_norm(self, channels: int, **kwargs) -> keras.layers.BatchNormalization:
@@ -138,10 +142,10 @@ class AttentionLayer(keras.layers.Layer):
         axis = axes.channel_axis(self.data_format)
         return self.add(keras.layers.BatchNormalization, shape, axis=axis, **kwargs)
 
-    def map_shape(self, channels: int) -> tuple[int | None, ...]:
+    def map_shape(self, channels: int, data_format: str | None = None) -> tuple[int | None, ...]:
         """The shape of a map with that many channels and any batch, height and width."""
         shape: list[int | None] = [None] * 4
-        shape[axes.channel_axis(self.data_format)] = channels
+        shape[axes.channel_axis(data_format or self.data_format)] = channels
         return tuple(shape)
 
     def get_config(self):

@@ -13,6 +13,7 @@ from tests.layers.tools import (
     assert_equal,
     built,
     constructor_arguments,
+    run,
     to_numpy,
     weight_shapes,
 )
@@ -27,7 +28,12 @@ def weight_paths(case):
 
 
 def every_argument_matters(case):
-    """Another value changes the weights, what they start from or learn, or the output."""
+    """Another value changes the weights, what they start from or learn, or the output.
+
+    No argument is read by a backend's own code, so one backend tells: torch, the fastest here.
+    """
+    if keras.backend.backend() != "torch":
+        return
     plain, known = {}, constructor_arguments(case.cls)
     for name, other in case.other_arguments().items():
         if _means_nothing(case, name):
@@ -105,7 +111,7 @@ def _assert_twins(case, layer, again):
     built(layer, case.shape)
     built(again, case.shape)
     assert weight_shapes(again) == weight_shapes(layer), "from_config builds other weights"
-    found = [case.fill(one)(case.given(one)) for one in (again, layer)]
+    found = [run(case.fill(one), case.given(one)) for one in (again, layer)]
     for one, two in zip(*map(keras.tree.flatten, found), strict=True):
         assert_equal(one, two, "output after from_config")
 

@@ -129,6 +129,25 @@ def randomise(layer, seed=0, scale=0.5):
     return layer
 
 
+def run(layer, x, **call):
+    """`layer(x, **call)`; on JAX in one compilation, since each operation alone would be one."""
+    if keras.backend.backend() != "jax" or not layer.built:
+        return layer(x, **call)
+    import jax
+
+    variables = layer.variables
+
+    def function(values, x):
+        with keras.StatelessScope(state_mapping=zip(variables, values, strict=True)) as scope:
+            y = layer(x, **call)
+        return y, [scope.get_current_value(variable) for variable in variables]
+
+    y, values = jax.jit(function)([variable.value for variable in variables], x)
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+    return y
+
+
 def gradients(layer, x):
     """The gradient of a weighted sum of the output in training mode, per trainable weight's path.
 
@@ -167,7 +186,7 @@ def _by_grad(layer, x):
         with keras.StatelessScope(state_mapping=zip(variables, weights, strict=True)):
             return _loss(layer(x, training=True))
 
-    return jax.grad(loss)([weight.value for weight in variables]) if variables else []
+    return jax.jit(jax.grad(loss))([weight.value for weight in variables]) if variables else []
 
 
 def _by_backward(layer, x):
@@ -188,7 +207,7 @@ def assert_matches(layer, oracle, shape=SHAPE, tolerance=1e-5, x=None, scale=0.5
     randomise(built(layer, shape), scale=scale)
     exact = keras.tree.map_structure(lambda one: np.asarray(one, "float64"), x)
     expected, scores = oracle(exact, weight_values(layer))
-    y, found = layer(to_layout(x, layer.data_format), return_attention_scores=True)
+    y, found = run(layer, to_layout(x, layer.data_format), return_attention_scores=True)
     plain = isinstance(x, np.ndarray) and not isinstance(expected, list | tuple | dict)
     if plain and expected.shape == x.shape:
         assert np.abs(expected - x / 2).max() > 0.1, "a map that is halved shows nothing"
@@ -203,7 +222,8 @@ def assert_matches(layer, oracle, shape=SHAPE, tolerance=1e-5, x=None, scale=0.5
 
 def assert_library(layer, x, expected, library, tolerance=1e-5):
     """On channels-last inputs the output is `expected`, which the named library computed."""
-    _compare(layer, layer(to_layout(x, layer.data_format)), expected, library, tolerance)
+    y = run(layer, to_layout(x, layer.data_format))
+    _compare(layer, y, expected, library, tolerance)
 
 
 def _compare(layer, y, expected, oracle, tolerance):

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from ...ops import axes
 from ..base import AttentionLayer
 from ..checks import at_least, one_of
 
@@ -58,20 +59,29 @@ class BAM(AttentionLayer):
         self.channel_squeeze = self.add_dense(channels, hidden, name="channel_squeeze")
         self.channel_norm = self.add_vector_norm(hidden, "channel_norm")
         self.channel_excite = self.add_dense(hidden, channels, name="channel_excite")
-        self.spatial_reduce = self.add_conv(channels, hidden, 1, name="spatial_reduce")
-        self.spatial_norm = self.add_norm(hidden, name="spatial_norm", **NORM)
+        self.spatial_reduce = self.add_last(channels, hidden, 1, name="spatial_reduce")
+        self.spatial_norm = self.add_last_norm(hidden, "spatial_norm")
         numbers = range(1, self.num_dilated + 1)
         self.dilated = [
-            self.add_conv(hidden, hidden, 3, dilation_rate=self.dilation, name=f"dilated_{number}")
+            self.add_last(hidden, hidden, 3, dilation_rate=self.dilation, name=f"dilated_{number}")
             for number in numbers
         ]
         self.dilated_norm = [
-            self.add_norm(hidden, name=f"dilated_norm_{number}", **NORM) for number in numbers
+            self.add_last_norm(hidden, f"dilated_norm_{number}") for number in numbers
         ]
-        self.spatial_out = self.add_conv(hidden, 1, 1, name="spatial_out")
+        self.spatial_out = self.add_last(hidden, 1, 1, name="spatial_out")
         if self.combine == "sum":
             self.channel_out_norm = self.add_vector_norm(channels, "channel_out_norm")
-            self.spatial_out_norm = self.add_norm(1, name="spatial_out_norm", **NORM)
+            self.spatial_out_norm = self.add_last_norm(1, "spatial_out_norm")
+
+    def add_last(self, inputs, filters, kernel_size, **kwargs):
+        """A built convolution with a bias, channels last."""
+        return self.add_conv(inputs, filters, kernel_size, data_format="channels_last", **kwargs)
+
+    def add_last_norm(self, channels, name):
+        """A built batch normalisation of a map, channels last."""
+        shape = self.map_shape(channels, "channels_last")
+        return self.add(keras.layers.BatchNormalization, shape, name=name, **NORM)
 
     def add_vector_norm(self, units, name):
         """A built batch normalisation of vectors."""
@@ -81,10 +91,11 @@ class BAM(AttentionLayer):
         by_channel, by_position = self.by_channel(x, training), self.by_position(x, training)
         if self.combine == "sum":
             logits = self.channel_out_norm(by_channel, training=training)
-            logits = ops.expand_dims(logits, self.space)
+            logits = ops.expand_dims(logits, (1, 2))
             logits = logits + self.spatial_out_norm(by_position, training=training)
         else:
-            logits = ops.expand_dims(by_channel, self.space) * by_position
+            logits = ops.expand_dims(by_channel, (1, 2)) * by_position
+        logits = axes.from_last(logits, self.data_format)
         factor = 1 + ops.sigmoid(logits)
         y = self.blend(x, x * factor)
         if not return_attention_scores:
@@ -97,8 +108,9 @@ class BAM(AttentionLayer):
         return self.channel_excite(ops.relu(self.channel_norm(z, training=training)))
 
     def by_position(self, x, training):
-        """M_s, a map with one channel."""
-        z = ops.relu(self.spatial_norm(self.spatial_reduce(x), training=training))
+        """M_s, a map with one channel, which comes last."""
+        z = self.spatial_reduce(axes.to_last(x, self.data_format))
+        z = ops.relu(self.spatial_norm(z, training=training))
         for conv, norm in zip(self.dilated, self.dilated_norm, strict=True):
             z = ops.relu(norm(conv(z), training=training))
         return self.spatial_out(z)

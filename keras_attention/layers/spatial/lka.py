@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from ...ops import axes
 from ..base import AttentionLayer
 from ..checks import at_least, odd
 
@@ -45,23 +46,29 @@ class LargeKernelAttention(AttentionLayer):
             channels, self.dilated_kernel, dilation_rate=self.dilation, name="dilated"
         )
         self.point = self.add_conv(
-            channels, channels, 1, kernel_initializer=fan_out_normal(), name="point"
+            channels,
+            channels,
+            1,
+            kernel_initializer=fan_out_normal(),
+            data_format="channels_last",
+            name="point",
         )
 
     def add_depthwise(self, channels, kernel_size, **kwargs):
         """A built depth-wise convolution that keeps height and width."""
         return self.add(
             keras.layers.DepthwiseConv2D,
-            self.map_shape(channels),
+            self.map_shape(channels, "channels_last"),
             kernel_size,
             padding="same",
-            data_format=self.data_format,
+            data_format="channels_last",
             depthwise_initializer=fan_out_normal(),
             **kwargs,
         )
 
     def call(self, x, return_attention_scores=False):
-        factor = self.point(self.dilated(self.local(x)))
+        factor = self.point(self.dilated(self.local(axes.to_last(x, self.data_format))))
+        factor = axes.from_last(factor, self.data_format)
         y = self.blend(x, x * factor)
         if not return_attention_scores:
             return y

@@ -16,8 +16,9 @@ from tests.layers.tools import (
     randomise,
     to_numpy,
     weight_shapes,
+    weight_values,
 )
-from tests.oracles import context
+from tests.oracles import context, maths
 from tests.torch_oracles import context as torch_context
 from tests.torch_oracles import core
 
@@ -86,6 +87,24 @@ def test_each_channel_shares_itself_out_between_the_parts():
     scores = to_numpy(scores)
     assert_close(scores.sum(axis=1), np.ones((4, 8)), 1e-6)
     assert np.ptp(scores, axis=2).max() > 0.1  # channels differ in what they choose
+
+
+def test_training_normalises_both_by_the_batch():
+    x, layer = random_map(SHAPE), randomise(built(SplitAttention(min_hidden=4), SHAPE))
+    weights = weight_values(layer)
+    expected = context.grouped_convolution(x.astype("float64"), weights["conv/kernel"], groups=2)
+    mean, variance = expected.mean((0, 1, 2)), expected.var((0, 1, 2))
+    layer(x, training=True)
+    after = weight_values(layer)
+    for part, new in {"mean": mean, "variance": variance}.items():
+        path = f"norm/moving_{part}"
+        assert_close(after[path], 0.9 * weights[path] + 0.1 * new, what=path)
+    batch = {"norm/moving_mean": mean, "norm/moving_variance": variance}
+    u = maths.relu(maths.batch_norm(expected, {**weights, **batch}, "norm", 1e-5))
+    s = (u[..., :8] + u[..., 8:]).mean((1, 2))
+    z = s @ weights["squeeze/kernel"][0, 0] + weights["squeeze/bias"]
+    path = "squeeze_norm/moving_mean"
+    assert_close(after[path], 0.9 * weights[path] + 0.1 * z.mean(0), what=path)
 
 
 def test_widths():
