@@ -298,7 +298,7 @@ def test_a_wrong_layer_fails_for_its_reason(wrong):
 
 @pytest.mark.skipif(keras.backend.backend() == "torch", reason="Keras does not compile on torch")
 def test_a_layer_that_computes_something_else_when_compiled_fails():
-    with pytest.raises(AssertionError, match="compiled y differs"):
+    with pytest.raises(AssertionError, match="compiled y differs|times the scores differs"):
         check_layer(OtherwiseCompiled)
 
 

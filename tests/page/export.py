@@ -1,8 +1,8 @@
 """Which layers export, and whether what is exported gives the same numbers.
 
-Run      KERAS_BACKEND=torch python -m tests.page.export onnx [KEY ...]
+Run      KERAS_BACKEND=tensorflow python -m tests.page.export onnx [KEY ...]
          KERAS_BACKEND=tensorflow python -m tests.page.export litert [KEY ...]
-Needs    the extra "export" (onnx, onnxruntime, onnxscript); LiteRT comes with TensorFlow
+Needs    the extra "export" (onnx, onnxruntime, tf2onnx); LiteRT comes with TensorFlow
 Writes   the answers into `docs/layers.json`; `make docs` puts them on the page
 """
 

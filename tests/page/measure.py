@@ -83,9 +83,11 @@ def _sizes(lines: list[dict]) -> str:
 
 
 def differences(folder: pathlib.Path) -> dict[str, float]:
-    """By name of a tested layer, how far the backends are apart, as a share of the output."""
+    """By case of the contract, how far the backends are apart, as a share of the output."""
     outputs = folder / "outputs"
-    names = {path.name for path in outputs.glob("*/*.npy")}
+    known = {layer.__name__ for layer in ATTENTION.values()}
+    paths = outputs.glob("*/*.npy")
+    names = {path.name for path in paths if path.name.partition("-")[0] in known}
     apart = {}
     for name in sorted(names):
         arrays = [np.load(path) for path in sorted(outputs.glob(f"*/{name}"))]

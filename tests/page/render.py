@@ -34,8 +34,8 @@ Made by `make docs` from the code and from what the test suite measured; do not 
   `fixed for scores` only where scores are asked for.
 - **Worst error** is the largest difference from the oracle in the whole test suite on any backend,
   as a share of the largest output, rounded up. NumPy is the paper's equation in float64.
-- **ONNX** and **LiteRT** say whether the layer exports and gives the same numbers (to 1e-4 of the
-  largest output): ONNX from torch, LiteRT from TensorFlow, with all sizes fixed.
+- **ONNX** and **LiteRT** say whether the layer exports from TensorFlow, with all sizes fixed, and
+  then gives the same numbers (to 1e-4 of the largest output).
 """
 HEAD = (
     "layer",
@@ -80,8 +80,8 @@ def _table(data) -> str:
                 *(_short(found["macs"][str(side)]) for side in SIDES),
                 "yes" if found["mask"] else "",
                 found["sizes"],
-                found["export"]["onnx"],
-                found["export"]["litert"],
+                found["export"]["onnx"].split(" ")[0],
+                found["export"]["litert"].split(" ")[0],
             )
         )
     return "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
@@ -110,7 +110,7 @@ def _entry(key: str, found: dict) -> str:
     oracles = (f"{name} {upper(value)}" for name, value in found["oracles"].items())
     lines.append(f"- Worst error: {', '.join(oracles)}")
     lines.append(f"- Backends: {', '.join(found['backends'])}; {', '.join(found['dtypes'])}")
-    notes = [text for text in found["export"].values() if text not in ("yes", "no")]
+    notes = [f"{name} {told}" for name, told in found["export"].items() if told != "yes"]
     if notes:
         lines.append(f"- Export: {'; '.join(notes)}")
     lines.append(f"- Paper: {reference(key)}\n")
