@@ -103,6 +103,11 @@ process of its own. Only ratios within one row mean something: the machine is {m
 
 - Layers: batch {batch}, {channels} channels, {side}x{side}, inference, float32. By hand is the same
   maths in the backend's own operations; both are compiled on JAX and TensorFlow, eager on torch.
+- Why eager torch takes longer: each call of a Keras layer has a fixed price, and a sublayer is a
+  call. For one image of 2x2 pixels `se`, `eca` and `cbam` took 0.32, 0.23 and 1.2 ms, by hand 0.02,
+  0.02 and 0.17. Beside it, Keras's dense layers add the bias in a pass of their own, which torch's
+  do not, and its batch normalisation is not fused (a profile of `attention_pool` has 16 % of its
+  time in that addition). Compiled, on JAX and TensorFlow, nothing of this is left.
 - Tokens: one image, 32 channels, one head. "Naive" builds the whole matrix of weights, as any call
   that asks for the scores does; "ours" is the default call.
 """

@@ -1,5 +1,7 @@
 """Where space and channels are in tokens, maps and videos, for either data format."""
 
+import math
+
 from keras import ops
 
 DATA_FORMATS = ("channels_last", "channels_first")
@@ -47,7 +49,10 @@ def to_tokens(x, data_format: str):
     if len(x.shape) == 3:
         return x
     x = to_last(x, data_format)
-    return ops.reshape(x, (ops.shape(x)[0], -1, x.shape[-1]))
+    batch, *sizes, channels = ops.shape(x)
+    if all(isinstance(size, int) for size in sizes):  # a number that TensorFlow then knows too
+        return ops.reshape(x, (-1, math.prod(sizes), channels))
+    return ops.reshape(x, (batch, -1, channels))
 
 
 def from_tokens(tokens, like, data_format: str):

@@ -201,6 +201,7 @@ def _gradients(inputs, count, *arguments, upstream=None):
         inputs = dict(zip(inputs, arguments, strict=True))
 
     def add_block(index, sums):
+        index = _after(index, sums[0])
         dy = upstream[index]
         weights, query = _weights_of(inputs, index)
         dweights = ops.cast(ops.matmul(dy, ops.swapaxes(inputs["value"], -1, -2)), "float32")
@@ -221,6 +222,17 @@ def _gradients(inputs, count, *arguments, upstream=None):
     sums = tuple(ops.zeros_like(x, dtype="float32") for x in inputs.values())
     sums = ops.fori_loop(0, count, add_block, sums)
     return tuple(ops.cast(one, x.dtype) for one, x in zip(sums, inputs.values(), strict=True))
+
+
+def _after(index, total):
+    """`index`, not known before `total` is.
+
+    TensorFlow runs several steps of a loop at once, each with its block of weights, unless a step
+    needs what the one before it gave.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return index
+    return ops.where(ops.isnan(total[(0,) * len(total.shape)]), index, index)
 
 
 def _add(total, found, index, whole: bool):

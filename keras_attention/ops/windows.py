@@ -4,6 +4,9 @@ Sides may be unknown until the call. No step needs a transpose of more than four
 accelerators of small devices often stop there.
 """
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 from keras import ops
 
 # Padding and cropping.
@@ -145,6 +148,8 @@ def roll(x, rows, columns):
 
 
 def _roll(x, shift, axis):
+    if isinstance(shift, int) and shift == 0:
+        return x
     if isinstance(shift, int):
         front, back = [slice(None)] * 4, [slice(None)] * 4
         front[axis], back[axis] = slice(shift), slice(shift, None)
@@ -200,6 +205,18 @@ def halo_slots(length, size: int, halo: int, strides: int = 1):
     """
     queries = ops.arange(-(-length // strides)) * strides
     return ops.arange(length)[None, :] - (queries - queries % size - halo)[:, None]
+
+
+class Partition(NamedTuple):
+    """A way to cut a map into parts of `size` x `size` positions."""
+
+    split: Callable
+    merge: Callable
+    slots: Callable
+
+
+BLOCKS = Partition(split, merge, window_slots)
+GRID = Partition(split_grid, merge_grid, grid_slots)
 
 
 def dense(weights, rows, columns, sizes: tuple[int, int]):

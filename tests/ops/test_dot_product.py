@@ -87,8 +87,13 @@ def test_sizes_that_are_unknown_give_the_same(name):
 
 def test_blocks_have_a_second_derivative():
     (query, key, value), _ = inputs("plain")
-    plain = lambda q: attend(q, key, value)[0]  # noqa: E731
-    blocks = lambda q: attend(q, key, value, need_weights=False, max_weights=21)[0]  # noqa: E731
+
+    def plain(q):
+        return attend(q, key, value)[0]
+
+    def blocks(q):
+        return attend(q, key, value, need_weights=False, max_weights=21)[0]
+
     assert_close(second_derivative(blocks, query), second_derivative(plain, query), 1e-4)
 
 

@@ -61,8 +61,8 @@ class ChannelGate(AttentionLayer):
 
     def call(self, x, return_attention_scores=False):
         descriptors = zip(POOLS, pool.mean_and_max(x, self.space), strict=True)
-        logits = [self.excite(self.squeeze(z)) for name, z in descriptors if name in self.pools]
-        gate = ops.sigmoid(sum(logits))  # (B, C)
+        z = ops.stack([z for name, z in descriptors if name in self.pools])  # (pools, B, C)
+        gate = ops.sigmoid(ops.sum(self.excite(self.squeeze(z)), 0))  # (B, C)
         y = self.blend(x, x * ops.expand_dims(gate, self.space))
         return (y, ops.cast(gate, "float32")) if return_attention_scores else y
 

@@ -69,11 +69,11 @@ class GlobalContext(AttentionLayer):
 
     def call(self, x, return_attention_scores=False):
         tokens = axes.to_tokens(x, self.data_format)  # (B, N, C)
-        weights = masked_softmax(self.score(tokens), axis=1)  # (B, N, 1)
-        context = ops.einsum("bni,bnc->bc", ops.cast(weights, tokens.dtype), tokens)
+        weights = ops.swapaxes(masked_softmax(self.score(tokens), axis=1), 1, 2)  # (B, 1, N)
+        context = ops.squeeze(ops.matmul(ops.cast(weights, tokens.dtype), tokens), 1)  # (B, C)
         t = ops.expand_dims(self.expand(ops.relu(self.norm(self.squeeze(context)))), self.space)
         y = x + t if self.fuse == "add" else self.blend(x, x * ops.sigmoid(t))
-        return (y, ops.swapaxes(weights, 1, 2)) if return_attention_scores else y
+        return (y, weights) if return_attention_scores else y
 
     def get_config(self):
         return {

@@ -1,12 +1,11 @@
 """The grid half of MaxViT's attention."""
 
 import keras
-from keras import ops
 
-from ...ops import axes, relative, windows
-from ...ops.dot_product import attend, merge_heads, split_heads
+from ...ops import windows
 from ..base import AttentionLayer
-from ..checks import at_least, divides, rate
+from ..checks import at_least, rate
+from . import partitioned
 
 
 @keras.saving.register_keras_serializable("keras_attention")
@@ -53,43 +52,12 @@ class GridAttention(AttentionLayer):
 
     def build(self, input_shape):
         super().build(input_shape)
-        channels = input_shape[self.channel]
-        divides(channels, "channels", f"GridAttention {self.name!r}", key_dim=self.key_dim)
-        self.num_heads = channels // self.key_dim
-        self.qkv = self.add_dense(channels, 3 * channels, use_bias=self.use_bias, name="qkv")
-        self.position_bias = self.add_weight(
-            shape=((2 * self.grid_size - 1) ** 2, self.num_heads),
-            initializer=keras.initializers.TruncatedNormal(stddev=0.02),
-            autocast=False,
-            name="position_bias",
-        )
-        self.proj = self.add_dense(channels, channels, name="proj")
-        self.drop = self.add(keras.layers.Dropout, None, self.dropout, name="dropout")
+        partitioned.build(self, input_shape[self.channel], self.grid_size)
 
     def call(self, x, training=None, return_attention_scores=False):
-        last = axes.to_last(x, self.data_format)
-        size, (batch, height, width) = self.grid_size, ops.shape(last)[:3]
-        padded = windows.pad(last, size)
-        qkv = self.qkv(windows.split_grid(padded, size))  # (B groups, size size, 3 C)
-
-        def to_map(tokens):
-            y = windows.merge_grid(tokens, size, *ops.shape(padded)[1:3])
-            return windows.crop(y, height, width)
-
-        y, weights = attend(
-            *(split_heads(part, self.num_heads) for part in ops.split(qkv, 3, axis=-1)),
-            bias=relative.table_bias(self.position_bias, size, size),
-            mask=windows.key_mask(height, width, size, batch, windows.split_grid),
-            dropout=self.drop,
-            training=training,
+        return partitioned.call(
+            self, x, self.grid_size, windows.GRID, training, return_attention_scores
         )
-        y = self.blend(x, axes.from_last(to_map(self.proj(merge_heads(y))), self.data_format))
-        if return_attention_scores:
-            weights = axes.to_tokens(to_map(merge_heads(weights)), "channels_last")
-            weights = split_heads(weights, self.num_heads)  # (B, heads, N, size size)
-            rows, columns = (windows.grid_slots(side, size) for side in (height, width))
-            return y, windows.dense(weights, rows, columns, (size, size))
-        return y
 
     def get_config(self):
         return {

@@ -90,13 +90,12 @@ class BAM(AttentionLayer):
     def call(self, x, training=None, return_attention_scores=False):
         by_channel, by_position = self.by_channel(x, training), self.by_position(x, training)
         if self.combine == "sum":
-            logits = self.channel_out_norm(by_channel, training=training)
-            logits = ops.expand_dims(logits, (1, 2))
-            logits = logits + self.spatial_out_norm(by_position, training=training)
-        else:
-            logits = ops.expand_dims(by_channel, (1, 2)) * by_position
-        logits = axes.from_last(logits, self.data_format)
-        factor = 1 + ops.sigmoid(logits)
+            by_channel = self.channel_out_norm(by_channel, training=training)
+            by_position = self.spatial_out_norm(by_position, training=training)
+        by_channel = ops.expand_dims(by_channel, self.space)
+        by_position = axes.from_last(by_position, self.data_format)
+        add = self.combine == "sum"
+        factor = 1 + ops.sigmoid(by_channel + by_position if add else by_channel * by_position)
         y = self.blend(x, x * factor)
         if not return_attention_scores:
             return y

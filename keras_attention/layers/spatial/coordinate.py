@@ -65,17 +65,20 @@ class CoordinateAttention(AttentionLayer):
         self.width = self.add_dense(hidden, channels, use_bias=self.use_bias, name="width")
 
     def call(self, x, training=None, return_attention_scores=False):
-        rows, columns = pool.strip_means(axes.to_last(x, self.data_format), (1, 2))
-        strips = ops.concatenate([rows, columns], axis=1)  # (B, H + W, C)
+        strips = ops.concatenate(pool.strip_means(x, self.space), axis=self.space[0])
+        if self.channel == 1:
+            strips = ops.swapaxes(strips, 1, 2)  # (B, H + W, C)
         f = self.activation(self.norm(self.squeeze(strips), training=training))
-        height = ops.shape(rows)[1]
+        height = ops.shape(x)[self.space[0]]
         by_row = ops.sigmoid(self.height(f[:, :height]))  # (B, H, C)
         by_column = ops.sigmoid(self.width(f[:, height:]))  # (B, W, C)
-        gate = ops.expand_dims(by_row, 2) * ops.expand_dims(by_column, 1)  # (B, H, W, C)
-        y = self.blend(x, x * axes.from_last(gate, self.data_format))
+        gates = ops.expand_dims(by_row, 2), ops.expand_dims(by_column, 1)
+        # Each along its own axis: the whole gate would be one more map to write and to read.
+        rows, columns = (axes.from_last(gate, self.data_format) for gate in gates)
+        y = self.blend(x, x * rows * columns)
         if not return_attention_scores:
             return y
-        return y, ops.mean(ops.cast(gate, "float32"), -1)
+        return y, ops.mean(ops.cast(gates[0], "float32") * ops.cast(gates[1], "float32"), -1)
 
     def get_config(self):
         return {
