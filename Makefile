@@ -8,7 +8,7 @@ TEST_EXTRAS := tensorflow,jax,torch,explain,recipes,oracles,dev
 JAX_CACHE := JAX_COMPILATION_CACHE_DIR=.cache/jax JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 \
 	JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
 
-.PHONY: demo test docs lint types wheel clean
+.PHONY: demo test docs parity lint types wheel clean
 
 demo: .venv/demo
 	@KERAS_BACKEND=jax $(JAX_CACHE) $(BIN)/keras-attention explain resnet18w16_cbam_cifar10 \
@@ -20,6 +20,12 @@ test: .venv/test
 # After `make test`, from what it measured.
 docs: .venv/test
 	@KERAS_BACKEND=torch $(BIN)/python -m tests.page
+
+# Every architecture against timm and pytorchcv; hours for all three backends.
+parity: .venv/test
+	@for backend in torch tensorflow jax; do \
+		KERAS_BACKEND=$$backend $(BIN)/python -m tests.zoo.make_parity || exit 1; done
+	@KERAS_BACKEND=torch $(BIN)/python -m recipes.origin_card
 
 lint: .venv/test
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -28,10 +28,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _list(options) -> int:
     from . import zoo
 
-    for name in zoo.list_models(options.pattern, attention=options.attention, task=options.task):
+    wanted = ("attention", "task", "family", "license", "source", "max_params", "min_top1")
+    filters = {name: getattr(options, name) for name in wanted}
+    for name in zoo.list_models(options.pattern, **filters):
         entry = zoo.info(name)
-        score = f"{entry.metric} {entry.score:.4f}"
-        print(f"{name:32} {entry.attention:8} {entry.parameters:>12,}  {score}")
+        score = "" if entry.score is None else f"{entry.metric} {entry.score:.4f}"
+        columns = f"{name:52} {entry.attention:10} {entry.parameters:>13,}  {entry.licence:14}"
+        print(f"{columns}  {score}".rstrip())
     return 0
 
 
@@ -39,8 +42,10 @@ def _info(options) -> int:
     from . import zoo
 
     for field, value in dataclasses.asdict(zoo.info(options.model)).items():
-        text = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
-        print(f"{field:14} {text}")
+        if isinstance(value, (list, tuple)):
+            more = f", ... ({len(value)})" if len(value) > 20 else ""
+            value = ", ".join(map(str, value[:20])) + more
+        print(f"{field:14} {value}")
     return 0
 
 
@@ -60,7 +65,7 @@ def _explain(options) -> int:
     image = zoo.read_image(options.image)
     model = zoo.load(options.model)
     predictions = zoo.classify(model, image, top=options.top)
-    maps = explain.attention_maps(model, zoo.prepare(model, image))
+    maps = explain.attention_maps(model, zoo.preprocess(model, image))
     label, probability = predictions[0]
     title = f"{options.model}: {label} {probability:.1%}"
     figure = explain.figure(zoo.centre(model, image), maps, title=title)
@@ -106,7 +111,12 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("list", help="the published models")
     command.add_argument("pattern", nargs="?", default="*", help="with wildcards: 'resnet*'")
     command.add_argument("--attention", help="a layer's key, or none")
-    command.add_argument("--task", help="such as classification")
+    command.add_argument("--task", help="classification, or features for models without classes")
+    command.add_argument("--family", help="such as vit")
+    command.add_argument("--license", help="permissive, or a licence's name")
+    command.add_argument("--source", help="wheel, pytorchcv or timm: where the weights come from")
+    command.add_argument("--max-params", type=float, help="most parameters, such as 30e6")
+    command.add_argument("--min-top1", type=float, help="least reported score, such as 0.8")
     command.set_defaults(run=_list)
 
     command = commands.add_parser("info", help="what is known of one model")

@@ -123,6 +123,8 @@ def results(folder: pathlib.Path) -> str:
     ]
     for path in sorted(folder.glob("*/metrics.json")):
         metrics = _read(path.parent, "metrics")
+        if "recipe" not in metrics:  # trained by others, whose cards are in origin_card
+            continue
         lines.append(
             f"| `{path.parent.name}` | {metrics['score']:.4f} | {metrics['parameters']:,} "
             f"| {metrics['gmacs'] * 1000:.1f} M | {metrics['epochs']}, {metrics['seed']} |"

@@ -20,7 +20,8 @@ TOLERANCE = 1e-3
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m recipes.evaluate", description=__doc__)
-    parser.add_argument("name", help=f"one of: {', '.join(zoo.list_models())}")
+    names = zoo.list_models(source="wheel")
+    parser.add_argument("name", help=f"one of: {', '.join(names)}")
     name = parser.parse_args(arguments).name
     try:
         entry = zoo.info(name)

@@ -75,8 +75,10 @@ PUBLIC = {
         "TripletAttention",
         "WindowAttention",
     },
-    ka.models: {"build", "labels", "list_architectures"},
+    ka.models: {"Normalize", "Slots", "build", "labels", "list_architectures"},
     ka.zoo: {
+        "ConversionError",
+        "HubError",
         "ImageError",
         "IntegrityError",
         "ModelInfo",
@@ -88,7 +90,7 @@ PUBLIC = {
         "info",
         "list_models",
         "load",
-        "prepare",
+        "preprocess",
         "read_image",
     },
 }

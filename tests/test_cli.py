@@ -27,7 +27,12 @@ def test_list(capsys):
     assert code == 0
     assert [line.split()[0] for line in out.splitlines()] == ka.zoo.list_models()
     _, out, _ = run(capsys, "list", "*", "--attention", "cbam")
-    assert [line.split()[:2] for line in out.splitlines()] == [[CBAM, "cbam"]]
+    assert [line.split()[:2] for line in out.splitlines()] == [
+        [CBAM, "cbam"],
+        ["resnet50_cbam", "cbam"],
+    ]
+    _, out, _ = run(capsys, "list", "--family", "vit", "--max-params", "6e6", "--min-top1", "0.75")
+    assert out.startswith("timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k")
 
 
 def test_info_tells_every_field(capsys):

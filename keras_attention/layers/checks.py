@@ -71,6 +71,13 @@ def optional_pair(owner: str, **argument):
     return tuple(value)
 
 
+def side_or_pair(owner: str, **argument):
+    """The one size passed by name: an integer >= 1, or a (height, width) of them as a tuple."""
+    ((_, value),) = argument.items()
+    several = isinstance(value, list | tuple)
+    return optional_pair(owner, **argument) if several else at_least(1, owner, **argument)
+
+
 def positive(owner: str, **argument):
     """The one number passed by name, if it is above 0."""
     ((name, value),) = argument.items()

@@ -2,5 +2,7 @@
 
 from .factory import build, list_architectures
 from .head import labels
+from .normalize import Normalize
+from .slots import Slots
 
-__all__ = ["build", "labels", "list_architectures"]
+__all__ = ["Normalize", "Slots", "build", "labels", "list_architectures"]

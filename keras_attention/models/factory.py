@@ -7,8 +7,9 @@ import keras
 
 from ..layers.checks import at_least, nearest
 from ..ops import axes
-from . import resnet
+from . import byoanet, resnet, swin, vit
 from .head import head
+from .normalize import Normalize
 from .slots import Slots
 
 # ImageNet's channel means and deviations, for RGB in 0..1.
@@ -16,7 +17,7 @@ MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
 # Each family is one module with VARIANTS, the OPTIONS a caller may change, and `network`.
-FAMILIES = (resnet,)
+FAMILIES = (resnet, byoanet, swin, vit)
 
 
 def build(
@@ -25,9 +26,13 @@ def build(
     *,
     num_classes: int = 1000,
     input_shape: Sequence[int | None] | None = None,
+    features_only: bool = False,
+    levels: Sequence[str] | None = None,
     include_preprocessing: bool = True,
     mean: Sequence[float] = MEAN,
     std: Sequence[float] = STD,
+    crop: float = 1.0,
+    interpolation: str = "bicubic",
     labels: Sequence[str] | None = None,
     **options,
 ) -> keras.Model:
@@ -38,17 +43,23 @@ def build(
         attention: What stands in the attention slots: a spec for the whole net ("cbam", or
             {"type": "se", "reduction": 8}, a class, a function); a list with an entry per stage,
             or of lists with an entry per block; or a dict from addresses to specs,
-            {"stage3": "cbam", "stage4/block1": "se"}.
+            {"stage3": "cbam", "stage4/block1": "se"}. None is what the architecture has by itself,
+            "none" takes that away.
         num_classes: Number of logits; 0 gives the pooled features instead.
         input_shape: (height, width, 3), or channels first if that is Keras's setting; height and
             width may be None. The default is 224x224, or 32x32 for a net with a small stem.
+        features_only: Whether the output is a dict of maps, from fine to coarse, instead.
+        levels: Which of these maps, by name such as "stage3"; None is all.
         include_preprocessing: Whether the first layer normalises RGB in 0..255 by `mean` and
             `std`; without it the input must be normalised already.
         mean: Mean of each channel, for RGB in 0..1.
         std: Deviation of each channel, for RGB in 0..1.
+        crop: What part of the resized image's shorter side the model sees; kept for whoever makes
+            images ready, as `interpolation` is ("bicubic" or "bilinear").
         labels: Names of the classes in order, which a saved model keeps.
         **options: What the architecture takes beside these, for a ResNet `width` (channels of
-            the first stage) and `stem` ("imagenet" or "small").
+            the first stage), `stem` ("imagenet" or "small") and `between` (attention between
+            stages).
     Raises: ValueError for an unknown name, option, address or size, naming the valid ones.
 
     >>> models.build("resnet18", "cbam", num_classes=10, input_shape=(64, 64, 3)).output_shape
@@ -56,20 +67,18 @@ def build(
     """
     family = _family(name)
     arguments = {**family.VARIANTS[name], **_checked(options, name, family.OPTIONS)}
+    if attention is not None:
+        arguments["attention"] = None if attention == "none" else attention
     at_least(0, name, num_classes=num_classes)
     image = keras.Input(_shape(input_shape, family.default_size(arguments)), name="image")
     x = image
     if include_preprocessing:
-        x = keras.layers.Normalization(
-            axis=axes.channel_axis(keras.config.image_data_format()),
-            mean=[255.0 * m for m in mean],
-            variance=[(255.0 * s) ** 2 for s in std],
-            # 16-bit floats would round the pixels before the mean is taken off.
-            dtype="float32",
-            name="normalize",
-        )(x)
-    maps = family.network(x, attention=attention, **arguments)
-    return keras.Model(image, head(maps, num_classes, labels), name=name)
+        # 16-bit floats would round the pixels before the mean is taken off.
+        x = Normalize(mean, std, crop, interpolation, dtype="float32", name="normalize")(x)
+    body = family.network(x, **arguments)
+    if features_only:
+        return keras.Model(image, _chosen(levels, body.levels, name), name=name)
+    return keras.Model(image, head(body.pooled, num_classes, labels), name=name)
 
 
 def list_architectures() -> list[str]:
@@ -85,6 +94,27 @@ def list_architectures() -> list[str]:
             int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)
         ],
     )
+
+
+def _chosen(levels: Sequence[str] | None, known: dict, name: str) -> dict:
+    """The maps of these levels, in the order of the network."""
+    for level in levels or ():
+        if level not in known:
+            raise ValueError(
+                f"{name} has no level {level!r}.{nearest(level, known)} "
+                f"Received: levels={list(levels or ())}. Known: {', '.join(known)}."
+            )
+    return {level: x for level, x in known.items() if levels is None or level in levels}
+
+
+def family_of(name: str) -> str:
+    """The name of the family that an architecture belongs to, such as "resnet"."""
+    return _family(name).__name__.rpartition(".")[2]
+
+
+def arguments_of(name: str) -> dict:
+    """What a family's builder is given for an architecture, before any option."""
+    return dict(_family(name).VARIANTS[name])
 
 
 def _family(name: str):

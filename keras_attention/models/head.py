@@ -1,8 +1,12 @@
 """The classifier on top of a network, which keeps the names of its classes."""
 
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import keras
+
+# Names of the classifiers: the second is that of a model distilled through a token of its own.
+HEADS = ("logits", "logits_distilled")
 
 
 @keras.saving.register_keras_serializable("keras_attention")
@@ -30,14 +34,39 @@ class Logits(keras.layers.Dense):
         return {**super().get_config(), "labels": labels}
 
 
-def head(x, num_classes: int, labels: Sequence[str] | None = None):
-    """Logits of the maps `x`; their pooled features where `num_classes` is 0."""
-    x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
+class Body(NamedTuple):
+    """What a network makes of images.
+
+    `levels`: maps from fine to coarse by name, such as "stage1". `pooled`: vectors
+    (batch, channels); a tuple of them where each has a classifier of its own.
+    """
+
+    levels: dict[str, Any]
+    pooled: Any
+
+
+def pool(x):
+    """The mean of the maps `x` over space."""
+    return keras.layers.GlobalAveragePooling2D(name="pool")(x)
+
+
+def head(pooled, num_classes: int, labels: Sequence[str] | None = None):
+    """Logits of pooled features, the mean of several classifiers' where there are several.
+
+    Without classes the features themselves, of the first classifier.
+    """
+    several = pooled if isinstance(pooled, tuple) else (pooled,)
     if not num_classes:
-        return x
+        return several[0]
     # Logits in float32 under a mixed policy: a softmax of 16-bit logits loses what was learnt.
     policy = keras.config.dtype_policy()
-    return Logits(num_classes, labels, dtype=policy.variable_dtype, name="logits")(x)
+    logits = [
+        Logits(num_classes, labels, dtype=policy.variable_dtype, name=name)(x)
+        for x, name in zip(several, HEADS, strict=False)
+    ]
+    if len(logits) == 1:
+        return logits[0]
+    return keras.layers.Average(dtype=policy.variable_dtype, name="logits_mean")(logits)
 
 
 def labels(model: keras.Model) -> tuple[str, ...] | None:

@@ -2,136 +2,169 @@
 
 References: He et al., "Deep Residual Learning for Image Recognition", CVPR 2016,
 arXiv:1512.03385. The bottleneck has its stride in the 3x3 convolution, as torchvision and timm
-have it and the paper has not.
+have it and the paper has not. `resnet_variants` names the papers of the variants.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import keras
 from keras import ops
 
-from ..layers.checks import at_least
+from ..layers import registry
+from ..layers.checks import at_least, divides, one_of
 from ..ops import axes
 from . import slots
-
-# He et al. 2016, table 1 and section 4.2. `width`: channels of the first stage. `stem`:
-# "imagenet" is a 7x7 convolution and a max-pool, both of stride 2; "small" one 3x3 of stride 1.
-# `shortcut`: how a residual changes shape, by a 1x1 "projection" or by zeros ("pad").
-VARIANTS: dict[str, dict] = {
-    "resnet18": {"depths": (2, 2, 2, 2), "block": "basic", "stem": "imagenet", "width": 64},
-    "resnet34": {"depths": (3, 4, 6, 3), "block": "basic", "stem": "imagenet", "width": 64},
-    "resnet50": {"depths": (3, 4, 6, 3), "block": "bottleneck", "stem": "imagenet", "width": 64},
-    "resnet101": {"depths": (3, 4, 23, 3), "block": "bottleneck", "stem": "imagenet", "width": 64},
-    "resnet152": {"depths": (3, 8, 36, 3), "block": "bottleneck", "stem": "imagenet", "width": 64},
-    "resnet20": {
-        "depths": (3, 3, 3), "block": "basic", "stem": "small", "width": 16, "shortcut": "pad"
-    },
-    "resnet32": {
-        "depths": (5, 5, 5), "block": "basic", "stem": "small", "width": 16, "shortcut": "pad"
-    },
-    "resnet56": {
-        "depths": (9, 9, 9), "block": "basic", "stem": "small", "width": 16, "shortcut": "pad"
-    },
-    "resnet110": {
-        "depths": (18, 18, 18), "block": "basic", "stem": "small", "width": 16, "shortcut": "pad"
-    },
-}  # fmt: skip
+from .blur import Blur
+from .head import Body, pool
+from .parts import channels, conv_norm
+from .resnet_variants import VARIANTS as VARIANTS
+from .stems import STEMS
 
 # What a caller of `models.build` may change.
-OPTIONS = ("width", "stem")
+OPTIONS = ("width", "stem", "between")
 
 EXPANSION = {"basic": 1, "bottleneck": 4}
 
 
+class Style(NamedTuple):
+    """What all blocks of a network have in common.
+
+    `groups`: of a bottleneck's 3x3 convolution ("cardinality"). `widening`: its channels, as a
+    multiple of what a plain bottleneck has. `reduce_first`: what the channels of the first
+    convolution are divided by.
+    `mixer`: spec of the attention in place of the 3x3 convolution that has the stride: a layer
+    with `filters`, `strides` and `groups`.
+    `downsampling`: what halves a map: that convolution ("stride"), or the 2x2 "mean" or a "blur"
+    after it, or the 3x3 mean "mean3" after it or "mean3_first".
+    `shortcut`: how `x` changes shape: by a 1x1 "projection", a "mean" before one, a 3x3
+    "convolution" or zeros ("pad").
+    """
+
+    groups: int = 1
+    widening: float = 1
+    reduce_first: int = 1
+    mixer: registry.Spec | None = None
+    downsampling: str = "stride"
+    shortcut: str = "projection"
+
+
 def default_size(arguments: Mapping) -> int:
     """Height and width of the images that the variant was made for, in pixels."""
-    return 224 if arguments["stem"] == "imagenet" else 32
+    return 32 if arguments["stem"] == "small" else 224
 
 
 def network(
     x,
     *,
-    depths: tuple[int, ...],
-    block: str,
+    depths: Sequence[int],
+    block: str | Sequence[str],
     stem: str,
     width: int,
-    shortcut: str = "projection",
+    growth: Sequence[float] | None = None,
+    stem_scale: int = 1,
+    stem_pool: str = "max",
     attention: slots.Slots = None,
-):
-    """The last feature maps of the images `x`."""
+    between: slots.Slots = None,
+    **style,
+) -> Body:
+    """The maps of the images `x` after each stage, and the mean of the last.
+
+    Args:
+        x: Images, normalised.
+        depths: Number of blocks in each stage.
+        block: "basic" or "bottleneck"; or one for each stage.
+        stem: One of `stems.STEMS`.
+        width: Channels of the first stage, before a bottleneck's expansion.
+        growth: Channels of each stage as a multiple of the first's; None doubles them.
+        stem_scale: Channels of the stem as a multiple of the first stage's.
+        stem_pool: One of `stems.POOLS`.
+        attention: What stands at the end of blocks, before the sum.
+        between: What stands between stages, on the map that the earlier one gives: a spec, a list
+            with one for each stage but the last, or a dict from "stage1" and so on to specs.
+        **style: Fields of `Style`.
+    """
     chosen = slots.resolve(attention, depths)
-    residual = {"basic": basic, "bottleneck": bottleneck}[block]
+    after = slots.resolve(between, (1,) * (len(depths) - 1))
     width = at_least(1, "resnet", width=width)
-    stems = {"imagenet": imagenet_stem, "small": small_stem}
-    if stem not in stems:
-        raise ValueError(f"resnet: stem must be one of {list(stems)}. Received: stem={stem!r}")
-    x = stems[stem](x, width)
+    blocks = (block,) * len(depths) if isinstance(block, str) else block
+    growth = growth or [2**stage for stage in range(len(depths))]
+    details = Style(**style)
+    x = STEMS[one_of(STEMS, "resnet", stem=stem)](x, width * stem_scale, stem_pool)
+    levels = {}
     for stage, depth in enumerate(depths, start=1):
+        filters = int(width * growth[stage - 1])
         for number in range(1, depth + 1):
             name = f"stage{stage}_block{number}"
             stride = 2 if stage > 1 and number == 1 else 1
-            filters = width * 2 ** (stage - 1)
-            y = residual(x, filters, stride, name)
-            y = slots.fill(chosen[stage, number], y, f"{name}_attention")
-            x = carry(x, filters * EXPANSION[block], stride, shortcut, name)
-            x = keras.layers.Add(name=f"{name}_add")([x, y])
-            x = keras.layers.ReLU(name=f"{name}_out")(x)
-    return x
+            gate = chosen[stage, number]
+            x = residual(x, filters, stride, blocks[stage - 1], details, gate, name)
+        levels[f"stage{stage}"] = x
+        x = slots.fill(after.get((stage, 1)), x, f"stage{stage}_attention")
+    return Body(levels, pool(x))
 
 
-def imagenet_stem(x, width):
-    x = conv_norm(x, width, 7, 2, name="stem", activate=True)
-    # Padded by hand, since "same" pads asymmetrically at stride 2; zeros cannot win after a ReLU.
-    x = keras.layers.ZeroPadding2D(1, name="stem_pool_pad")(x)
-    return keras.layers.MaxPooling2D(3, 2, name="stem_pool")(x)
+def residual(x, filters, stride, block, style, attention, name):
+    branches = {"basic": basic, "bottleneck": bottleneck}
+    y = branches[block](x, filters, stride, style, name)
+    y = slots.fill(attention, y, f"{name}_attention")
+    x = carry(x, filters * EXPANSION[block], stride, style.shortcut, name)
+    x = keras.layers.Add(name=f"{name}_add")([x, y])
+    return keras.layers.ReLU(name=f"{name}_out")(x)
 
 
-def small_stem(x, width):
-    return conv_norm(x, width, 3, name="stem", activate=True)
-
-
-def basic(x, filters, stride, name):
-    y = conv_norm(x, filters, 3, stride, name=name, index=1, activate=True)
+def basic(x, filters, stride, style, name):
+    y = mix(x, filters, stride, style, name, index=1)
     return conv_norm(y, filters, 3, name=name, index=2)
 
 
-def bottleneck(x, filters, stride, name):
-    y = conv_norm(x, filters, 1, name=name, index=1, activate=True)
-    y = conv_norm(y, filters, 3, stride, name=name, index=2, activate=True)
+def bottleneck(x, filters, stride, style, name):
+    inner = int(filters * style.widening)
+    y = conv_norm(x, inner // style.reduce_first, 1, name=name, index=1, activation="relu")
+    y = mix(y, inner, stride, style, name, index=2)
     return conv_norm(y, filters * EXPANSION["bottleneck"], 1, name=name, index=3)
+
+
+def mix(x, filters, stride, style, name, index):
+    """The 3x3 convolution of a block, or the attention in its place, at this stride."""
+    how = style.downsampling
+    own, halve = (stride, False) if how == "stride" else (1, stride == 2)
+    if halve and how == "mean3_first":
+        x = shrink(x, how, name)
+    options = {"filters": filters, "strides": own, "groups": style.groups}
+    mixer = registry.get(style.mixer, name=f"{name}_mixer", **options)
+    if mixer is not None:
+        x = mixer(x)
+    else:
+        what = f"channels in {name}, so take another width"
+        groups = divides(channels(x), what, "resnet", groups=style.groups)
+        x = conv_norm(x, filters, 3, own, name=name, index=index, activation="relu", groups=groups)
+    return shrink(x, how, name) if halve and how != "mean3_first" else x
+
+
+def shrink(x, how, name):
+    if how == "blur":
+        return Blur(name=f"{name}_blur")(x)
+    if how == "mean":
+        return keras.layers.AveragePooling2D(2, name=f"{name}_mean")(x)
+    x = keras.layers.ZeroPadding2D(1, name=f"{name}_mean_pad")(x)
+    return keras.layers.AveragePooling2D(3, 2, name=f"{name}_mean")(x)
 
 
 def carry(x, filters, stride, shortcut, name):
     """`x` with the shape of the residual branch."""
-    if stride == 1 and x.shape[axes.channel_axis(keras.config.image_data_format())] == filters:
+    if stride == 1 and channels(x) == filters:
         return x
-    if shortcut == "projection":
-        return conv_norm(x, filters, 1, stride, name=f"{name}_shortcut")
-    x = keras.layers.AveragePooling2D(1, stride, name=f"{name}_shortcut_stride")(x)
-    return PadChannels(filters, name=f"{name}_shortcut_pad")(x)
-
-
-def conv_norm(x, filters, kernel_size, stride=1, *, name, index="", activate=False):
-    """Convolution, normalisation and perhaps a ReLU, numbered `index` within the block `name`."""
-    if kernel_size > 1 and stride > 1:
-        # The same on both sides, as torch pads. Keras's "same" would shift the grid by a pixel.
-        x = keras.layers.ZeroPadding2D(kernel_size // 2, name=f"{name}_pad{index}")(x)
-    x = keras.layers.Conv2D(
-        filters,
-        kernel_size,
-        stride,
-        padding="valid" if stride > 1 else "same",
-        use_bias=False,
-        kernel_initializer=keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal"),
-        name=f"{name}_conv{index}",
-    )(x)
-    x = keras.layers.BatchNormalization(
-        axis=axes.channel_axis(keras.config.image_data_format()),
-        momentum=0.9,
-        epsilon=1e-5,
-        name=f"{name}_norm{index}",
-    )(x)
-    return keras.layers.ReLU(name=f"{name}_relu{index}")(x) if activate else x
+    name = f"{name}_shortcut"
+    if shortcut == "pad":
+        x = keras.layers.AveragePooling2D(1, stride, name=f"{name}_stride")(x)
+        return PadChannels(filters, name=f"{name}_pad")(x)
+    if shortcut == "mean" and stride > 1:
+        # "same": at an odd edge the mean of what is there, as torch's ceil_mode has it.
+        x = keras.layers.AveragePooling2D(2, stride, "same", name=f"{name}_mean")(x)
+        stride = 1
+    kernel_size = 3 if shortcut == "convolution" and stride > 1 else 1
+    return conv_norm(x, filters, kernel_size, stride, name=name)
 
 
 @keras.saving.register_keras_serializable("keras_attention")

@@ -104,10 +104,11 @@ def merge_heads(x):
 
 
 def _has_fused_kernel(query, key, value, bias) -> bool:
+    if keras.backend.backend() != "torch":
+        return False
     wanted = keras.config.is_flash_attention_enabled() is not False  # None: nobody said no
     fits = len(query.shape) == len(key.shape) == len(value.shape) == 4 and bias is None
-    large = query.shape[-2] * key.shape[-2] >= FUSED_FROM
-    return keras.backend.backend() == "torch" and wanted and fits and large
+    return wanted and fits and query.shape[-2] * key.shape[-2] >= FUSED_FROM
 
 
 def _attend_fused(query, key, value, mask):
@@ -127,7 +128,9 @@ def _attend_fused(query, key, value, mask):
 def _exceeds(query, key, max_weights: int) -> bool:
     """Whether there are more weights than that, or possibly so."""
     sizes = query.shape[-2], key.shape[-2]
-    return None in sizes or sizes[0] * sizes[1] > max_weights
+    if not all(isinstance(size, int) for size in sizes):
+        return None in sizes  # JAX has symbols in place of sizes where it only tells shapes
+    return sizes[0] * sizes[1] > max_weights
 
 
 def _blocks(queries, keys, max_weights: int):
@@ -175,7 +178,9 @@ def _split_queries(x, query, count, block):
 def _weights_of(inputs, index):
     """The softmax of one block of queries, and these queries."""
     own = {name: inputs[name] for name in ("query", "bias", "mask") if name in inputs}
-    own = {name: x[0] if x.shape[0] == 1 else x[index] for name, x in own.items()}
+    # Not `x[index]`: where torch only tells shapes, an index has no value, and Keras would go on
+    # to run all of it for a batch of 83.
+    own = {name: x[0] if x.shape[0] == 1 else ops.take(x, index, axis=0) for name, x in own.items()}
     mask = None if "mask" not in own else ops.cast(own["mask"], "bool")
     logits = _logits(own["query"], inputs["key"], own.get("bias"))
     return masked_softmax(logits, mask), own["query"]

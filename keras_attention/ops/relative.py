@@ -25,14 +25,17 @@ def table_bias(table, height: int, width: int):
     return ops.moveaxis(ops.take(table, table_index(height, width), axis=0), -1, 0)
 
 
-def log_offsets(size: int, pretrained_size: int | None = None) -> np.ndarray:
-    """((2 size - 1)^2, 2): the offset (down, right) of each row of a square's table, in logarithms.
+def log_offsets(size: int | tuple[int, int], pretrained_size: int | None = None) -> np.ndarray:
+    """((2 height - 1)(2 width - 1), 2): the offset (down, right) of each row of a table, in
+    logarithms; `size` is the side of a square or (height, width).
 
     sign(z) log2(1 + abs(z)) / log2(8), z = 8 * offset / (pretrained_size - 1), as in the code of
-    Swin Transformer V2; offsets of `pretrained_size` reach log2(9) / log2(8) = 1.06.
+    Swin Transformer V2; offsets of `pretrained_size` reach log2(9) / log2(8) = 1.06. None is
+    `size`.
     """
-    offsets = np.indices((2 * size - 1, 2 * size - 1)).reshape(2, -1).T - (size - 1)
-    scaled = 8 * offsets / max(1, (pretrained_size or size) - 1)
+    sides = np.broadcast_to(size, 2)
+    offsets = np.indices(2 * sides - 1).reshape(2, -1).T - (sides - 1)
+    scaled = 8 * offsets / np.maximum(1, (pretrained_size or sides) - 1)
     return (np.sign(scaled) * np.log2(1 + np.abs(scaled)) / 3).astype("float32")
 
 

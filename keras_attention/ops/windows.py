@@ -1,7 +1,8 @@
 """Maps cut into windows, grids and overlapping blocks, and back; all maps are channels last.
 
-Sides may be unknown until the call. No step needs a transpose of more than four axes, since
-accelerators of small devices often stop there.
+Sides may be unknown until the call. Where `size` is a `Size`, it may be (height, width) in place of
+the side of a square. No step needs a transpose of more than four axes, since accelerators of small
+devices often stop there.
 """
 
 from collections.abc import Callable
@@ -9,15 +10,24 @@ from typing import NamedTuple
 
 from keras import ops
 
+Size = int | tuple[int, int]
+
+
+def sides(size: Size) -> tuple[int, int]:
+    """Height and width of a window."""
+    return (size, size) if isinstance(size, int) else size
+
+
 # Padding and cropping.
 
 
-def pad(x, size: int):
+def pad(x, size: Size):
     """The map `x` with zeros at the bottom and the right, so that `size` divides both sides."""
     height, width = ops.shape(x)[1:3]
     if fits(height, width, size):
         return x
-    below, right = padded(height, size) - height, padded(width, size) - width
+    rows, columns = sides(size)
+    below, right = padded(height, rows) - height, padded(width, columns) - width
     return ops.pad(x, ((0, 0), (0, below), (0, right), (0, 0)))
 
 
@@ -26,9 +36,10 @@ def padded(length, size: int):
     return -(-length // size) * size
 
 
-def fits(height, width, size: int) -> bool:
+def fits(height, width, size: Size) -> bool:
     """Whether `size` is known to divide both sides."""
-    return all(isinstance(side, int) and side % size == 0 for side in (height, width))
+    pairs = zip((height, width), sides(size), strict=True)
+    return all(isinstance(side, int) and side % one == 0 for side, one in pairs)
 
 
 def crop(x, height, width):
@@ -36,10 +47,12 @@ def crop(x, height, width):
     return x[:, :height, :width, :]
 
 
-def valid(height, width, size: int):
+def valid(height, width, size: Size):
     """The map (1, padded height, padded width, 1) that is True where `pad` added nothing."""
-    rows, columns = ops.arange(padded(height, size)), ops.arange(padded(width, size))
-    inside = ops.logical_and(rows[:, None] < height, columns[None, :] < width)
+    rows, columns = map(padded, (height, width), sides(size))
+    inside = ops.logical_and(
+        ops.arange(rows)[:, None] < height, ops.arange(columns)[None, :] < width
+    )
     return inside[None, :, :, None]
 
 
@@ -76,17 +89,19 @@ def mean_pool(x, size: int):
 # Partitions, each beside its inverse. `size` must divide height and width.
 
 
-def split(x, size: int):
+def split(x, size: Size):
     """(B, H, W, C) -> (B * windows, size * size, C): the windows, and in each its positions."""
+    rows, columns = sides(size)
     width, channels = ops.shape(x)[2], x.shape[-1]
-    x = _swap(x, (-1, size, width // size, size * channels))  # (B H/size, W/size, size, size C)
-    return ops.reshape(x, (-1, size * size, channels))
+    x = _swap(x, (-1, rows, width // columns, columns * channels))
+    return ops.reshape(x, (-1, rows * columns, channels))
 
 
-def merge(tokens, size: int, height, width):
+def merge(tokens, size: Size, height, width):
     """The inverse of `split`: (B * windows, size * size, C) -> (B, height, width, C)."""
+    rows, columns = sides(size)
     channels = tokens.shape[-1]
-    x = _swap(tokens, (-1, width // size, size, size * channels))
+    x = _swap(tokens, (-1, width // columns, rows, columns * channels))
     return ops.reshape(x, (-1, height, width, channels))
 
 
@@ -167,7 +182,7 @@ def shift_along(length, size: int, shift: int):
     return min(shift, room) if isinstance(room, int) else ops.minimum(shift, room)
 
 
-def neighbours(height, width, size: int, shifts):
+def neighbours(height, width, size: Size, shifts):
     """(windows, size * size, size * size): pairs in a window of the rolled map that are near each
     other in the map too, not at opposite edges.
     """

@@ -1,12 +1,21 @@
 """Published models: load one by name, classify with it, see what is known of it."""
 
-from .classification import Prediction, centre, classify, prepare
-from .errors import ImageError, IntegrityError, UnknownModelError, ZooError
+from .classification import Prediction, centre, classify, preprocess
+from .errors import (
+    ConversionError,
+    HubError,
+    ImageError,
+    IntegrityError,
+    UnknownModelError,
+    ZooError,
+)
 from .images import read as read_image
 from .index import ModelInfo, info, list_models
 from .loading import load
 
 __all__ = [
+    "ConversionError",
+    "HubError",
     "ImageError",
     "IntegrityError",
     "ModelInfo",
@@ -18,6 +27,6 @@ __all__ = [
     "info",
     "list_models",
     "load",
-    "prepare",
+    "preprocess",
     "read_image",
 ]

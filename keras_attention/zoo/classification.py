@@ -23,8 +23,8 @@ def classify(model: keras.Model | str, image, top: int = 5) -> list[Prediction]:
 
     Args:
         model: A classifier whose output is logits, or the name of a published one.
-        image: A path, a PIL image, or an array (height, width, 3) in 0..255. Its centre is cut to
-            the model's proportions and scaled to its size.
+        image: A path, a PIL image, or an array (height, width, 3) in 0..255, which
+            `preprocess` makes ready.
         top: How many labels; all of them if the model has fewer.
     Raises: FileNotFoundError or ImageError for a missing or unreadable image; ValueError for a
         model that is no classifier of images.
@@ -33,9 +33,8 @@ def classify(model: keras.Model | str, image, top: int = 5) -> list[Prediction]:
     'cat'
     """
     at_least(1, "classify", top=top)
-    if isinstance(model, (str, os.PathLike)):
-        model = loading.load(str(model))
-    batch = prepare(model, image)[None]
+    model = _loaded(model)
+    batch = preprocess(model, image)[None]
     logits = keras.ops.convert_to_numpy(model(batch, training=False))[0].astype("float64")
     if logits.ndim != 1:
         raise ValueError(
@@ -48,21 +47,38 @@ def classify(model: keras.Model | str, image, top: int = 5) -> list[Prediction]:
     return [Prediction(labels[i], float(probabilities[i])) for i in order]
 
 
-def prepare(model: keras.Model, image) -> np.ndarray:
+def preprocess(model: keras.Model | str, image) -> np.ndarray:
     """One image as `model` takes it: RGB in 0..255, uint8, at its size and in its data format.
 
+    The picture is resized and cropped as in the evaluation of the model's source, by the crop and
+    the interpolation that the model keeps in its first layer.
     Args: as for `classify`.
     """
+    model = _loaded(model)
     height, width, channels_first = _input_of(model)
-    fitted = images.fit(images.read(image), height, width)
+    fitted = images.fit(images.read(image), height, width, *_evaluation(model))
     return np.ascontiguousarray(fitted.transpose(2, 0, 1)) if channels_first else fitted
 
 
 def centre(model: keras.Model, image) -> np.ndarray:
-    """The part of one image that `prepare` scales down, at its own size: (height, width, 3)."""
+    """The part of one image that `preprocess` scales, at its own size: (height, width, 3)."""
     height, width, _ = _input_of(model)
-    array = images.read(image)
-    return array if height is None or width is None else images.centre(array, height, width)
+    array, (crop, _) = images.read(image), _evaluation(model)
+    if height is None or width is None:
+        return array
+    return images.centre(array, height, width, crop)
+
+
+def _loaded(model: keras.Model | str) -> keras.Model:
+    return loading.load(str(model)) if isinstance(model, (str, os.PathLike)) else model
+
+
+def _evaluation(model: keras.Model) -> tuple[float, str]:
+    """The share of a resized image that the model sees, and how it is resized."""
+    for layer in model.layers:
+        if isinstance(layer, models.Normalize):
+            return layer.crop, layer.interpolation
+    return 1.0, "bicubic"
 
 
 def _input_of(model: keras.Model) -> tuple[int | None, int | None, bool]:

@@ -1,5 +1,6 @@
 """Pictures as arrays: read, upright, RGB, at the size that a model takes."""
 
+import math
 import os
 import pathlib
 
@@ -9,6 +10,8 @@ from .errors import ImageError
 
 # A picture of more pixels is refused before it is unpacked.
 MOST_PIXELS = 100_000_000
+# Of a picture longer than that many times its shorter side, only the middle is resized.
+LONGEST = 16
 
 
 def read(image) -> np.ndarray:
@@ -25,25 +28,53 @@ def read(image) -> np.ndarray:
     return _checked(np.asarray(image))
 
 
-def fit(image: np.ndarray, height: int | None, width: int | None) -> np.ndarray:
-    """The centre of `image` (height, width, 3) in the shape asked for, scaled to that size.
+def fit(
+    image: np.ndarray,
+    height: int | None,
+    width: int | None,
+    crop: float = 1.0,
+    interpolation: str = "bicubic",
+) -> np.ndarray:
+    """`image` (height, width, 3) resized, and of that the centre in the size asked for.
 
-    None keeps the size of the picture.
+    The resized image is such that the centre is `crop` of its side that fits the tighter, as timm
+    evaluates: floor(side / crop) pixels. None keeps the size of the picture.
     """
     from PIL import Image
 
     if height is None or width is None:
         return image
-    square = centre(image, height, width)
-    scaled = Image.fromarray(square).resize((width, height), Image.Resampling.BICUBIC)
-    return np.array(scaled)
+    image = _shortened(image)
+    filters = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
+    target = math.floor(height / crop), math.floor(width / crop)
+    rows, columns = _resized(image.shape[0], image.shape[1], *target)
+    scaled = np.array(Image.fromarray(image).resize((columns, rows), filters[interpolation]))
+    top, left = round((rows - height) / 2), round((columns - width) / 2)
+    return scaled[top : top + height, left : left + width]
 
 
-def centre(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """The largest centred part of `image` with the proportions height : width."""
+def _resized(rows: int, columns: int, height: int, width: int) -> tuple[int, int]:
+    """The size with the proportions of rows : columns that just covers height x width."""
+    if height == width:  # torchvision rounds the longer side down, timm's own resizing does not
+        short = min(rows, columns)
+        return int(height * rows / short), int(width * columns / short)
+    ratio = min(rows / height, columns / width)
+    return round(rows / ratio), round(columns / ratio)
+
+
+def _shortened(image: np.ndarray) -> np.ndarray:
+    """The middle of a picture so long that, resized, it might not fit into memory."""
+    short = min(image.shape[:2])
+    rows, columns = ((side - min(side, LONGEST * short)) // 2 for side in image.shape[:2])
+    return image[rows : image.shape[0] - rows, columns : image.shape[1] - columns]
+
+
+def centre(image: np.ndarray, height: int, width: int, crop: float = 1.0) -> np.ndarray:
+    """The part of `image` that `fit` scales down, at its own size."""
     rows, columns = image.shape[:2]
     keep_rows = min(rows, max(1, round(columns * height / width)))
     keep_columns = min(columns, max(1, round(rows * width / height)))
+    keep_rows, keep_columns = (max(1, round(crop * side)) for side in (keep_rows, keep_columns))
     top, left = (rows - keep_rows) // 2, (columns - keep_columns) // 2
     return image[top : top + keep_rows, left : left + keep_columns]
 

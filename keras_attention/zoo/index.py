@@ -1,4 +1,4 @@
-"""What is published: the entries of index.json, by name."""
+"""What can be loaded: our own models of index.json, timm's of timm.json."""
 
 import dataclasses
 import fnmatch
@@ -14,33 +14,45 @@ from ..layers.checks import nearest
 from .errors import UnknownModelError
 
 PATH = pathlib.Path(__file__).parent / "index.json"
+TIMM = pathlib.Path(__file__).parent / "timm.json"
+LABELS = pathlib.Path(__file__).parent / "imagenet.txt"
+
+# Licences that let anyone use, change and pass on the weights, for money too. They say nothing of
+# the data that a model was trained on.
+PERMISSIVE = ("Apache-2.0", "BSD-3-Clause", "MIT")
+SOURCES = ("wheel", "pytorchcv", "timm")
 
 
 @dataclasses.dataclass(frozen=True)
 class ModelInfo:
-    """What is known of one published model without loading it.
+    """What is known of one model without loading it. None is not known, or does not apply.
 
-    `gmacs` counts multiply-adds of one image at `input_size`, in billions; `size` is in bytes.
+    `attention` names the layers' keys, joined by "+", or is "none". `gmacs` counts multiply-adds
+    of one image at `input_size`, in billions; `size` is in bytes. `score` is that of `metric`, as
+    `source` reports it: "wheel" is measured by us, of weights that come with the package.
     """
 
     name: str
     task: str
     architecture: str
-    arguments: Mapping[str, Any]
     attention: str
     parameters: int
-    gmacs: float
     input_size: tuple[int, int]
-    labels: tuple[str, ...]
-    data: str
-    metric: str
-    score: float
     licence: str
-    data_licence: str
-    recipe: str
-    file: str
-    sha256: str
-    size: int
+    metric: str | None
+    score: float | None
+    data: str
+    source: str = "wheel"
+    family: str = "resnet"
+    arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    gmacs: float | None = None
+    labels: tuple[str, ...] = ()
+    data_licence: str | None = None
+    recipe: str | None = None
+    origin: Mapping[str, Any] | None = None
+    file: str | None = None
+    sha256: str | None = None
+    size: int | None = None
 
 
 def info(name: str) -> ModelInfo:
@@ -52,32 +64,63 @@ def info(name: str) -> ModelInfo:
     if name not in models:
         raise UnknownModelError(
             f"Unknown model.{nearest(name, models)} Received: name={name!r}. "
-            f"Known: {', '.join(models)}."
+            f"list_models() names {len(models)}: {', '.join([*models][:8])}, ..."
         )
     return models[name]
 
 
 def list_models(
-    pattern: str = "*", attention: str | None = None, task: str | None = None
+    pattern: str = "*",
+    attention: str | None = None,
+    task: str | None = None,
+    *,
+    license: str | None = None,
+    max_params: float | None = None,
+    min_top1: float | None = None,
+    family: str | None = None,
+    source: str | None = None,
 ) -> list[str]:
-    """The names that match a pattern with wildcards, in natural order.
+    """The names that match: ours first, then those of permissive licence, in natural order.
 
     Args:
         pattern: Shell wildcards: "resnet*", "*_cifar10".
         attention: A layer's key such as "cbam", or "none" for models without attention.
-        task: Such as "classification".
-    Raises: ValueError for an attention or a task that does not exist.
+        task: Such as "classification", or "features" for models without a classifier.
+        license: "permissive", or a licence's name such as "MIT".
+        max_params: How many parameters a model may have, such as 30e6.
+        min_top1: The least share of test images that a classifier gets right, in 0..1, as its
+            source reports it; models without a figure are left out.
+        family: Such as "vit".
+        source: "wheel" for weights that come with the package, "pytorchcv" or "timm" for weights
+            that are fetched there and converted.
+    Raises: ValueError for a word that does not exist.
     """
     models = _read()
     _check("attention", attention, ["none", *list_layers()])
-    _check("task", task, sorted({model.task for model in models.values()}))
+    for argument, value in {"task": task, "family": family, "source": source}.items():
+        _check(argument, value, sorted({getattr(model, argument) for model in models.values()}))
+    _check("license", license, ["permissive", *sorted({m.licence for m in models.values()})])
+    if min_top1 is not None and not 0 <= min_top1 <= 1:
+        raise ValueError(f"min_top1 is a share in 0..1. Received: min_top1={min_top1}")
+    licences = PERMISSIVE if license == "permissive" else (license,)
     return [
         name
         for name, model in models.items()
         if fnmatch.fnmatchcase(name, pattern)
-        and attention in (None, model.attention)
+        and (attention is None or attention in model.attention.split("+"))
         and task in (None, model.task)
+        and family in (None, model.family)
+        and source in (None, model.source)
+        and (license is None or model.licence in licences)
+        and (max_params is None or model.parameters <= max_params)
+        and (min_top1 is None or (model.score is not None and model.score >= min_top1))
     ]
+
+
+@functools.cache
+def imagenet_labels() -> tuple[str, ...]:
+    """The names of the 1000 classes of ImageNet-1k in their usual order."""
+    return tuple(LABELS.read_text("utf-8").split("\n")[:1000])
 
 
 def _check(argument: str, value: str | None, known: list[str]) -> None:
@@ -90,15 +133,23 @@ def _check(argument: str, value: str | None, known: list[str]) -> None:
 
 @functools.cache
 def _read() -> dict[str, ModelInfo]:
-    entries = json.loads(PATH.read_text("utf-8"))
-    return {name: _entry(name, entries[name]) for name in sorted(entries, key=_natural)}
+    own, timm = (json.loads(path.read_text("utf-8")) for path in (PATH, TIMM))
+    entries = [_entry(name, fields) for name, fields in own.items()]
+    entries += [_entry(name, {**fields, "source": "timm"}) for name, fields in timm.items()]
+    entries.sort(key=_order)
+    return {entry.name: entry for entry in entries}
+
+
+def _order(entry: ModelInfo) -> tuple:
+    free = entry.licence in PERMISSIVE
+    return SOURCES.index(entry.source) if free else len(SOURCES), _natural(entry.name)
 
 
 def _entry(name: str, fields: Mapping[str, Any]) -> ModelInfo:
-    pairs = {"input_size", "labels"}
-    values: dict[str, Any] = {
-        key: tuple(value) if key in pairs else value for key, value in fields.items()
-    }
+    values = {**fields, "input_size": tuple(fields["input_size"])}
+    labels = fields.get("labels", ())
+    # The thousand names are kept once, for all who have them.
+    values["labels"] = imagenet_labels() if labels == "imagenet" else tuple(labels)
     return ModelInfo(name=name, **values)
 
 

@@ -3,67 +3,140 @@
 import contextlib
 import logging
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import keras
 
 from .. import models
-from . import index, integrity
+from . import checkpoint, foreign, hub, index, integrity, origin
 from . import weights as weight_files
+from .changes import Changes
 
 WEIGHTS = pathlib.Path(__file__).parent / "weights"
-HEAD = "logits"
 
 log = logging.getLogger(__name__)
 
 
 def load(
-    name: str, num_classes: int | None = None, weights: bool = True, dtype: str | None = None
+    name: str,
+    num_classes: int | None = None,
+    weights: bool = True,
+    dtype: str | None = None,
+    *,
+    input_shape: Sequence[int | None] | None = None,
+    attention: models.Slots = None,
+    features_only: bool = False,
+    levels: Sequence[str] | None = None,
 ) -> keras.Model:
-    """A published model: RGB images in 0..255 in, logits out.
+    """A pretrained model: RGB images in 0..255 in, logits out.
 
     Args:
-        name: One of `list_models()`.
-        num_classes: Makes a new, random head for that many classes and keeps the body; None keeps
-            the published head and its labels.
+        name: One of `list_models()`, such as "timm/seresnet50.ra2_in1k" (perhaps with "@" and a
+            revision); "hf://owner/name" for another repository with a checkpoint of timm; or a
+            folder with config.json and model.safetensors as timm writes them.
+        num_classes: Makes a new, random head for that many classes and keeps the body, 0 gives
+            the pooled features; None keeps the published head and its labels.
         weights: False gives random weights.
         dtype: A dtype policy such as "mixed_bfloat16"; None takes Keras's setting.
+        input_shape: (height, width, 3) if not that of the published model; sizes may be None where
+            the architecture allows it.
+        attention: Other attention than the published, as for `models.build`: its weights are new
+            and random, which a warning says.
+        features_only: Whether the output is a dict of maps, from fine to coarse, instead.
+        levels: Which of these maps; None is all.
     Raises: UnknownModelError for an unknown name; IntegrityError if the weight file is missing,
-        damaged or does not fit. There is no way to random weights but `weights=False`.
+        damaged or does not fit; ConversionError where a foreign checkpoint does not fit the
+        architecture. There is no way to random weights but `weights=False`.
 
     >>> zoo.load("resnet18w16_cbam_cifar10").output_shape
     (None, 10)
     """
-    entry = index.info(name)
-    # Checked before the model is built, so that a broken file costs no time.
-    arrays = _read(entry) if weights else {}
-    arguments = dict(entry.arguments)
-    new_head = num_classes is not None
-    if new_head:
-        arguments.update(num_classes=num_classes, labels=None)
-    else:
-        arguments.update(labels=entry.labels)
+    changes = Changes(num_classes, input_shape, attention, features_only, levels, weights)
     with _policy(dtype):
-        model = models.build(entry.architecture, **arguments)
-    if weights:
-        _assign(model, arrays, entry, new_head)
+        if pathlib.Path(name).is_dir():
+            return foreign.load(checkpoint.read(pathlib.Path(name)), changes)
+        if name.startswith("hf://"):
+            return foreign.load(_of_hub(name.removeprefix("hf://")), changes)
+        entry = _entry(name)
+        if entry is None:
+            return foreign.load(_of_hub(name), changes)
+        _mention_licence(entry)
+        if entry.source == "timm":
+            return foreign.load(_of_hub(name, entry, weights), changes)
+        return _own(entry, changes)
+
+
+def _entry(name: str) -> index.ModelInfo | None:
+    """What the index knows of a name; None for a tag of a known architecture that it has not."""
+    name, _, revision = name.partition("@")
+    architecture = name.removeprefix("timm/").partition(".")[0]
+    known = name.startswith("timm/") and architecture in models.list_architectures()
+    if known and name not in index.list_models(source="timm"):
+        return None
+    entry = index.info(name)
+    if revision and entry.source != "timm":
+        raise ValueError(f"Only models of the Hub have revisions. Received: name={name}@{revision}")
+    return entry
+
+
+def _of_hub(
+    name: str, entry: index.ModelInfo | None = None, weights: bool = True
+) -> checkpoint.Checkpoint:
+    """The checkpoint of a repository, "owner/name" or "owner/name@revision"."""
+    if entry is not None and not weights:  # all that is needed is in the index
+        return checkpoint.described(entry.architecture, entry.arguments, entry.input_size)
+    repo, _, revision = name.partition("@")
+    folder = hub.fetch(repo, (checkpoint.CONFIG, checkpoint.TENSORS), revision or None)
+    return checkpoint.read(folder, entry.labels if entry else None)
+
+
+_MENTIONED: set[str] = set()
+
+
+def _mention_licence(entry: index.ModelInfo) -> None:
+    """Say once of a model that its licence is not a permissive one."""
+    if entry.licence not in index.PERMISSIVE and entry.name not in _MENTIONED:
+        _MENTIONED.add(entry.name)
+        log.warning(
+            "%s: its licence, %s, is not a permissive one: read it before you use the weights",
+            entry.name,
+            entry.licence,
+        )
+
+
+def _own(entry: index.ModelInfo, changes: Changes) -> keras.Model:
+    """A model of ours, from the package or from where its weights come from."""
+    # Read before the model is built, so that a broken file costs no time.
+    arrays = _read(entry) if changes.weights and entry.file else {}
+    arguments = {**entry.arguments, "labels": entry.labels or None}
+    model = models.build(entry.architecture, **changes.applied_to(arguments))
+    if not changes.weights:
+        return model
+    if not entry.file:
+        arrays = _converted(entry)
+    own = arguments.get("attention")
+    new = foreign.fresh(entry.architecture, own, changes.attention)
+    new |= foreign.new_heads(changes, arguments)
+    weight_files.assign(model, arrays, entry.file or entry.name, new)
+    foreign.mention(model, entry.name, new)
     return model
 
 
 def _read(entry: index.ModelInfo):
-    path = WEIGHTS / entry.file
-    return weight_files.parse(integrity.read_verified(path, entry.size, entry.sha256), str(path))
+    path = WEIGHTS / (entry.file or "")
+    content = integrity.read_verified(path, entry.size or 0, entry.sha256 or "")
+    return weight_files.parse(content, str(path))
 
 
-def _assign(model: keras.Model, arrays, entry: index.ModelInfo, new_head: bool) -> None:
-    weight_files.assign(model, arrays, entry.file, new_layer=HEAD if new_head else None)
-    if new_head:
-        log.warning(
-            "%s: the body has its published weights; the head %r for %d classes is new and random",
-            entry.name,
-            HEAD,
-            model.output_shape[-1],
-        )
+def _converted(entry: index.ModelInfo):
+    """The arrays of a model whose weights others publish as a torch file."""
+
+    def convert(state):
+        model = models.build(entry.architecture, **entry.arguments)
+        return foreign.from_state(model, state, entry)
+
+    path = origin.weights(entry.origin or {}, convert)
+    return weight_files.parse(path.read_bytes(), str(path))
 
 
 @contextlib.contextmanager

@@ -1,6 +1,6 @@
 """Arrays of a weight file into a model, all of them or none."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import keras
 import numpy as np
@@ -27,9 +27,12 @@ def parse(content: bytes, source: str) -> dict[str, np.ndarray]:
 
 
 def assign(
-    model: keras.Model, arrays: Mapping[str, np.ndarray], source: str, new_layer: str | None = None
+    model: keras.Model,
+    arrays: Mapping[str, np.ndarray],
+    source: str,
+    new_layers: Collection[str] = (),
 ) -> None:
-    """Give every weight of `model` the array of its path, but for those of `new_layer`.
+    """Give every weight of `model` the array of its path, but for those of `new_layers`.
 
     Raises: IntegrityError before anything is assigned, if a key is missing or left over or a
         shape differs.
@@ -37,9 +40,10 @@ def assign(
     targets = {weight.path: weight for weight in model.weights}
     if len(targets) != len(model.weights):
         raise IntegrityError(f"Two weights of {model.name!r} have one path")
-    if new_layer is not None:
-        targets = {k: w for k, w in targets.items() if not k.startswith(f"{new_layer}/")}
-        arrays = {k: a for k, a in arrays.items() if not k.startswith(f"{new_layer}/")}
+    targets, arrays = (
+        {path: one for path, one in some.items() if path.partition("/")[0] not in new_layers}
+        for some in (targets, arrays)
+    )
     missing, extra = sorted(targets.keys() - arrays.keys()), sorted(arrays.keys() - targets.keys())
     wrong = [
         f"{key} {arrays[key].shape} for {tuple(weight.shape)}"

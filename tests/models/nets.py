@@ -1,9 +1,13 @@
 """Small nets for the tests of models."""
 
+import contextlib
+
+import keras
 import numpy as np
 from keras import ops
 
 from keras_attention import models
+from tests.layers.tools import run
 
 
 def small(attention="cbam", **options):
@@ -20,9 +24,22 @@ def logits(model, x):
     return ops.convert_to_numpy(model(x))
 
 
+def outputs(model, x):
+    """What `model` makes of `x`; on JAX in one compilation, since each operation alone would be."""
+    return keras.tree.map_structure(ops.convert_to_numpy, run(model, x, training=False))
+
+
 def carry_weights(source, target) -> None:
     """Give `target` the weights of `source` by their paths, of which both have the same."""
     values = {weight.path: weight.value for weight in source.weights}
     assert values.keys() == {weight.path for weight in target.weights}
     for weight in target.weights:
         weight.assign(values[weight.path])
+
+
+@contextlib.contextmanager
+def without_memory():
+    """Models built here have weights with shapes but no values, so even large ones are cheap."""
+    with keras.StatelessScope(initialize_variables=False):
+        yield
+    keras.utils.clear_session(free_memory=False)  # Keras would give them values later

@@ -12,7 +12,7 @@ from keras_attention import layers, models
 from tests.torch_oracles import core, gates
 from tests.torch_oracles import resnet as carry
 
-from .nets import carry_weights, logits, pixels
+from .nets import carry_weights, logits, pixels, without_memory
 
 SMALL = {"stem": "small", "width": 32, "num_classes": 10}
 
@@ -36,17 +36,10 @@ PARAMETERS = [
 ]
 
 
-@pytest.fixture
-def without_memory():
-    """Models built here have weights with shapes but no values, so even large ones are cheap."""
-    with keras.StatelessScope(initialize_variables=False):
-        yield
-    keras.utils.clear_session(free_memory=False)  # Keras would give them values later
-
-
 @pytest.mark.parametrize(("name", "attention", "options", "expected"), PARAMETERS)
-def test_parameters(name, attention, options, expected, without_memory):
-    model = models.build(name, attention, **options)
+def test_parameters(name, attention, options, expected):
+    with without_memory():
+        model = models.build(name, attention, **options)
     assert sum(math.prod(weight.shape) for weight in model.trainable_weights) == expected
 
 
@@ -135,7 +128,7 @@ def test_attention_is_after_the_last_norm_and_before_the_sum(name, last):
     model = models.build(name, "eca", width=4, stem="small", input_shape=(16, 16, 3))
     blocks = [layer.name.removesuffix("_add") for layer in model.layers if "_add" in layer.name]
     assert len(blocks) == sum({"resnet18": (2, 2, 2, 2), "resnet50": (3, 4, 6, 3)}[name])
-    before = model.get_layer("stem_relu")
+    before = model.get_layer("stem_act")
     for block in blocks:
         gate, add = model.get_layer(f"{block}_attention"), model.get_layer(f"{block}_add")
         assert isinstance(gate, layers.EfficientChannelAttention)
@@ -149,9 +142,9 @@ def test_attention_is_after_the_last_norm_and_before_the_sum(name, last):
 
 
 # Published weights are found by these names: a change here breaks every saved model.
-OUTSIDE = ["image", "normalize", "stem_conv", "stem_norm", "stem_relu"]
-BASIC = ["conv1", "norm1", "relu1", "conv2", "norm2", "attention", "add", "out"]
-BOTTLENECK = [*BASIC[:3], "conv2", "norm2", "relu2", "conv3", "norm3", *BASIC[5:]]
+OUTSIDE = ["image", "normalize", "stem_conv", "stem_norm", "stem_act"]
+BASIC = ["conv1", "norm1", "act1", "conv2", "norm2", "attention", "add", "out"]
+BOTTLENECK = [*BASIC[:3], "conv2", "norm2", "act2", "conv3", "norm3", *BASIC[5:]]
 PROJECTION = ["shortcut_conv", "shortcut_norm"]
 PADDING = ["shortcut_stride", "shortcut_pad"]
 NAMES = [
@@ -179,7 +172,7 @@ def test_layer_names_are_frozen(name, options, depths, block, strided, shortcut)
 def test_names_of_the_imagenet_stem_are_frozen():
     model = models.build("resnet18", width=4, input_shape=(32, 32, 3))
     stem = [layer.name for layer in model.layers if layer.name.startswith("stem")]
-    assert stem == ["stem_pad", "stem_conv", "stem_norm", "stem_relu", "stem_pool_pad", "stem_pool"]
+    assert stem == ["stem_pad", "stem_conv", "stem_norm", "stem_act", "stem_pool_pad", "stem_pool"]
 
 
 def test_weight_paths_do_not_depend_on_what_was_built_before():
@@ -240,7 +233,7 @@ def test_logits_are_float32_under_a_mixed_policy():
     ("options", "message"),
     [
         ({"width": 0}, "resnet: width must be an integer >= 1. Received: width=0"),
-        ({"stem": "large"}, r"stem must be one of \['imagenet', 'small'\]. Received: stem='large'"),
+        ({"stem": "large"}, r"stem must be one of \['imagenet', 'small', .*Received: stem='large'"),
     ],
 )
 def test_wrong_options(options, message):

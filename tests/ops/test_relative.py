@@ -31,6 +31,9 @@ def test_offsets_on_a_scale_of_logarithms():
     assert_close(offsets, np.array(list(itertools.product(steps, steps))))
     assert_close(relative.log_offsets(3, 5)[-1], np.full(2, np.log2(5) / 3))  # 8 * 2 / 4
     assert_equal(relative.log_offsets(1), np.zeros((1, 2)))
+    assert_close(
+        relative.log_offsets((3, 2)), np.array(list(itertools.product(steps, [-two, 0, two])))
+    )
 
 
 def test_rows_of_a_table_by_the_distance_from_query_to_key():

@@ -61,6 +61,21 @@ def test_windows_are_neighbours_in_their_order():
     assert np.array_equal(tokens, expected)
 
 
+def test_windows_may_be_no_squares():
+    x = random_map((2, 4, 9, 3))
+    padded = windows.pad(x, (2, 5))
+    assert tuple(padded.shape) == (2, 4, 10, 3)
+    assert windows.fits(4, 10, (2, 5)) and not windows.fits(4, 9, (2, 5))
+    ones = np.pad(np.ones((1, 4, 9, 1)), ((0, 0), (0, 0), (0, 1), (0, 0)))
+    assert np.array_equal(to_numpy(windows.valid(4, 9, (2, 5))), ones)
+    tokens = windows.split(padded, (2, 5))
+    places = itertools.product(range(2), range(0, 4, 2), range(0, 10, 5))
+    whole = to_numpy(padded)
+    expected = [whole[b, i : i + 2, j : j + 5].reshape(-1, 3) for b, i, j in places]
+    assert_equal(tokens, np.array(expected))
+    assert_equal(windows.crop(windows.merge(tokens, (2, 5), 4, 10), 4, 9), x)
+
+
 def test_groups_of_a_grid_are_dilated():
     """Of 6 x 6 positions the first group of 3 x 3 has rows and columns 0, 2, 4."""
     x = np.arange(2 * 6 * 6, dtype="float32").reshape(2, 6, 6, 1)

@@ -133,9 +133,10 @@ def _in_parts(x, weights, size, num_heads, part, member, position_term, version,
 
 def _query_key_value(x, weights, num_heads, version):
     kernels = np.split(weights["qkv/kernel"], 3, axis=1)
-    biases = np.split(weights.get("qkv/bias", np.zeros(3 * x.shape[-1])), 3)
+    none = np.zeros(x.shape[-1])
+    biases = np.split(weights.get("qkv/bias", np.tile(none, 3)), 3)
     if version == 2:
-        biases[1] = 0  # the keys have none
+        biases = [weights.get("query_bias", none), none, weights.get("value_bias", none)]
     return [
         heads_of(x @ kernel + bias, num_heads) for kernel, bias in zip(kernels, biases, strict=True)
     ]

@@ -7,11 +7,15 @@ from tests.torch_oracles.core import array_of, assign, copy_dense, copy_norm
 
 def copy_window(source, layer) -> None:
     """torchvision's ShiftedWindowAttention, or ...V2 -> WindowAttention, version 1 or 2."""
-    copy_dense(source.qkv, layer.qkv)
     copy_dense(source.proj, layer.proj)
     if layer.version == 1:
+        copy_dense(source.qkv, layer.qkv)
         layer.position_bias.assign(array_of(source.relative_position_bias_table))
     else:
+        layer.qkv.kernel.assign(array_of(source.qkv.weight).T)
+        query, _, value = np.split(array_of(source.qkv.bias), 3)  # of keys it sets them to zero
+        layer.query_bias.assign(query)
+        layer.value_bias.assign(value)
         layer.logit_scale.assign(array_of(source.logit_scale))
         copy_dense(source.cpb_mlp[0], layer.cpb_hidden)
         copy_dense(source.cpb_mlp[2], layer.cpb_out)

@@ -9,10 +9,10 @@ import pytest
 import keras_attention as ka
 from keras_attention import zoo
 from keras_attention.zoo import index, loading
-from recipes import card, recipe
+from recipes import card, origin_card, recipe
 from tests.source import ROOT
 
-NAMES = zoo.list_models()
+NAMES = zoo.list_models(source="wheel")
 ENTRIES = json.loads(index.PATH.read_text("utf-8"))
 
 
@@ -22,7 +22,9 @@ def read(name, file):
 
 def test_the_index_and_the_folders_have_the_same_names():
     folders = {path.name for path in (ROOT / "zoo").iterdir() if path.is_dir()}
-    assert folders == set(NAMES) == set(ENTRIES)
+    others = {origin_card.folder(name).name for name in origin_card.NAMES}
+    assert folders == set(NAMES) | others
+    assert set(ENTRIES) == set(NAMES) | {n for n in others if n in zoo.list_models()}
     assert list(ENTRIES) == sorted(ENTRIES)
 
 
@@ -90,3 +92,23 @@ def test_the_readme_repeats_the_results():
     assert between.strip() == card.results(ROOT / "zoo")
     for name in NAMES:
         assert f"| `{name}` | {read(name, 'metrics.json')['score']:.4f} |" in between
+
+
+@pytest.mark.parametrize("name", origin_card.NAMES)
+def test_cards_of_models_that_others_trained(name):
+    place = origin_card.folder(name)
+    text = (place / "README.md").read_text("utf-8")
+    assert text == origin_card.render(name)
+    entry = zoo.info(name)
+    assert "Not re-evaluated here on ImageNet" in text and f"{entry.score:.3f}" in text
+    for file, content in {"config": origin_card.config, "metrics": origin_card.metrics}.items():
+        assert json.loads((place / f"{file}.json").read_text("utf-8")) == content(name)
+
+
+def test_the_models_that_users_asked_for_come_from_their_trainer():
+    for name, count in {"resnet50_cbam": 28_089_624, "resnet50_bam": 25_915_099}.items():
+        entry = zoo.info(name)
+        assert (entry.source, entry.parameters, entry.licence) == ("pytorchcv", count, "MIT")
+        assert entry.origin["url"].endswith(f"/{entry.origin['member']}.zip")
+        assert entry.origin["member"].endswith(f"{entry.origin['sha1'][:8]}.pth")
+        assert len(entry.labels) == 1000

@@ -53,7 +53,7 @@ def test_the_shipped_model_by_name():
 def test_channels_first():
     keras.config.set_image_data_format("channels_first")
     model = tiny(input_shape=(3, 16, 20))
-    assert zoo.prepare(model, np.zeros((30, 30, 3), "uint8")).shape == (3, 16, 20)
+    assert zoo.preprocess(model, np.zeros((30, 30, 3), "uint8")).shape == (3, 16, 20)
 
 
 def test_models_that_do_not_take_an_image():

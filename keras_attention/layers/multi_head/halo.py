@@ -27,6 +27,8 @@ class HaloAttention(AttentionLayer):
             asks a query, as with a strided convolution.
         mask_padding: If True, positions outside the map are not attended to.
         scale_position: Whether s multiplies the position term.
+        count_queries: Whether i, in r_h and r_w, counts the queries of a block rather than its
+            pixels, which differ with `strides` above 1.
         use_bias: Whether queries, keys and values have biases.
         **kwargs: `data_format`, `dtype`, `name`.
     Input shape: (batch, height, width, channels), or channels first; any height and width.
@@ -37,9 +39,8 @@ class HaloAttention(AttentionLayer):
     Raises: ValueError if an argument is out of its range, `strides` does not divide `block_size`,
         or `num_heads` does not divide `filters`.
     Differs from timm, which lets queries attend to the zeros around the map, does not scale the
-        position term by default and needs multiples of the block: its published weights need
-        mask_padding=False, scale_position=False. With strides it counts r_h and r_w in queries,
-        here they are in pixels of the map.
+        position term by default, counts queries and needs multiples of the block: its published
+        weights need mask_padding=False, scale_position=False, count_queries=True.
     The first 2 * halo_size rows of the tables belong to offsets that do not occur, as in timm.
     Reference: Vaswani et al., "Scaling Local Self-Attention for Parameter Efficient Visual
         Backbones", CVPR 2021, arXiv:2103.12731.
@@ -59,6 +60,7 @@ class HaloAttention(AttentionLayer):
         strides: int = 1,
         mask_padding: bool = True,
         scale_position: bool = True,
+        count_queries: bool = False,
         use_bias: bool = False,
         **kwargs,
     ):
@@ -72,6 +74,7 @@ class HaloAttention(AttentionLayer):
         divides(block_size, "pixels of block_size", "HaloAttention", strides=strides)
         self.mask_padding = mask_padding
         self.scale_position = scale_position
+        self.count_queries = count_queries
         self.use_bias = use_bias
 
     def build(self, input_shape):
@@ -131,7 +134,8 @@ class HaloAttention(AttentionLayer):
 
     def _position(self, query):
         """The logits q_i . (r_h + r_w) of a block, (B blocks, heads, queries, span span)."""
-        index = relative.offset_index(self.block_size // self.strides, self.span, self.strides)
+        step = 1 if self.count_queries else self.strides
+        index = relative.offset_index(self.block_size // self.strides, self.span, step)
         scale = query.shape[-1] ** -0.5 if self.scale_position else 1.0
         tables = self.height_table, self.width_table
         return relative.factorised(query * scale, *tables, index, index)
@@ -153,5 +157,6 @@ class HaloAttention(AttentionLayer):
             "strides": self.strides,
             "mask_padding": self.mask_padding,
             "scale_position": self.scale_position,
+            "count_queries": self.count_queries,
             "use_bias": self.use_bias,
         }

@@ -8,7 +8,7 @@ from keras import ops
 from ...ops import axes, norms, relative, windows
 from ...ops.dot_product import attend, merge_heads, split_heads
 from ..base import AttentionLayer
-from ..checks import at_least, divides, optional_at_least, rate
+from ..checks import at_least, divides, optional_at_least, rate, side_or_pair
 
 VERSIONS = (1, 2)
 # Of version 2.
@@ -26,13 +26,13 @@ class WindowAttention(AttentionLayer):
     the borders of those without; positions that meet across the edge of the map do not attend.
 
     Args:
-        window_size: Integer >= 1, side of a window in pixels.
+        window_size: Integer >= 1, side of a window in pixels, or (height, width).
         shift: Integer from 0 to window_size - 1, in the papers 0 and window_size // 2 by turns;
-            0 where one window covers the map.
+            taken as 0 along an axis that one window covers.
         num_heads: Integer >= 1 that divides the channels.
         version: 1, Swin Transformer, or 2, Swin Transformer V2.
-        use_bias: Whether queries, keys and values have biases. Version 2 ignores that of the keys.
-        pretrained_window: Version 2 only: window size that offsets are scaled by; None is
+        use_bias: Whether queries, keys and values have biases; keys have none in version 2.
+        pretrained_window: Version 2 only: integer, the side that offsets are scaled by; None is
             `window_size`.
         mask_padding: If True, the zeros that fill up the last windows are not attended to.
         dropout: Rate for the weights, in training.
@@ -46,7 +46,9 @@ class WindowAttention(AttentionLayer):
     Raises: ValueError if an argument is out of its range, `pretrained_window` is given to version
         1, or `num_heads` does not divide the channels.
     Differs from public code: it adds -100 where a shifted window must not attend, which at the
-        largest scale of version 2 hides nothing; here those weights are zero.
+        largest scale of version 2 hides nothing; here those weights are zero. As in the authors'
+        code a map is padded before it is rolled; timm rolls first, so that where it pads, windows
+        hold pixels of opposite edges.
     Like public code and weights, padding is attended to by default, and dims the bottom and the
         right of maps whose sides are no multiples of the window.
     Reference: Liu et al., "Swin Transformer", ICCV 2021, arXiv:2103.14030; Liu et al., "Swin
@@ -58,7 +60,7 @@ class WindowAttention(AttentionLayer):
 
     def __init__(
         self,
-        window_size: int = 7,
+        window_size: windows.Size = 7,
         shift: int = 0,
         num_heads: int = 4,
         version: int = 1,
@@ -69,9 +71,9 @@ class WindowAttention(AttentionLayer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.window_size = at_least(1, "WindowAttention", window_size=window_size)
+        self.window_size = side_or_pair("WindowAttention", window_size=window_size)
         self.shift = at_least(0, "WindowAttention", shift=shift)
-        if shift >= window_size:
+        if shift >= max(windows.sides(self.window_size)):
             raise ValueError(
                 f"WindowAttention: shift must be below window_size={window_size}. "
                 f"Received: shift={shift}"
@@ -97,12 +99,18 @@ class WindowAttention(AttentionLayer):
     def build(self, input_shape):
         super().build(input_shape)
         channels = input_shape[self.channel]
+        rows, columns = windows.sides(self.window_size)
         divides(channels, "channels", f"WindowAttention {self.name!r}", num_heads=self.num_heads)
-        self.qkv = self.add_dense(channels, 3 * channels, use_bias=self.use_bias, name="qkv")
+        joined = self.use_bias and self.version == 1
+        self.qkv = self.add_dense(channels, 3 * channels, use_bias=joined, name="qkv")
+        if self.use_bias and self.version == 2:
+            shape = (channels,)
+            self.query_bias = self.add_weight(shape, initializer="zeros", name="query_bias")
+            self.value_bias = self.add_weight(shape, initializer="zeros", name="value_bias")
         self.proj = self.add_dense(channels, channels, name="proj")
         if self.version == 1:
             self.position_bias = self.add_weight(
-                shape=((2 * self.window_size - 1) ** 2, self.num_heads),
+                shape=((2 * rows - 1) * (2 * columns - 1), self.num_heads),
                 initializer=keras.initializers.TruncatedNormal(stddev=0.02),
                 autocast=False,
                 name="position_bias",
@@ -122,10 +130,13 @@ class WindowAttention(AttentionLayer):
 
     def call(self, x, training=None, return_attention_scores=False):
         last = axes.to_last(x, self.data_format)
-        size, (batch, height, width) = self.window_size, ops.shape(last)[:3]
+        size, (batch, height, width) = windows.sides(self.window_size), ops.shape(last)[:3]
         padded = windows.pad(last, size)
         sides = ops.shape(padded)[1:3]
-        shifts = [windows.shift_along(side, size, self.shift) for side in sides]
+        shifts = [
+            windows.shift_along(side, one, self.shift)
+            for side, one in zip(sides, size, strict=True)
+        ]
         tokens = windows.split(windows.roll(padded, *shifts), size)  # (B windows, size size, C)
 
         def to_map(tokens):
@@ -145,22 +156,16 @@ class WindowAttention(AttentionLayer):
         if return_attention_scores:
             weights = axes.to_tokens(to_map(merge_heads(weights)), "channels_last")
             weights = split_heads(weights, self.num_heads)  # (B, heads, N, size size)
-            rows = windows.window_slots(height, size, shifts[0])
-            columns = windows.window_slots(width, size, shifts[1])
-            return y, windows.dense(weights, rows, columns, (size, size))
+            rows, columns = map(windows.window_slots, (height, width), size, shifts)
+            return y, windows.dense(weights, rows, columns, size)
         return y
 
     def _query_key_value(self, tokens):
         """Each (B windows, heads, size size, d); unit vectors and their scale in version 2."""
+        parts = ops.split(self.qkv(tokens), 3, axis=-1)
         if self.version == 2 and self.use_bias:
-            query, key, value = ops.split(self.qkv.bias, 3)
-            bias = ops.concatenate([query, ops.zeros_like(key), value])
-            qkv = ops.matmul(tokens, self.qkv.kernel) + bias
-        else:
-            qkv = self.qkv(tokens)
-        query, key, value = (
-            split_heads(part, self.num_heads) for part in ops.split(qkv, 3, axis=-1)
-        )
+            parts[0], parts[2] = parts[0] + self.query_bias, parts[2] + self.value_bias
+        query, key, value = (split_heads(part, self.num_heads) for part in parts)
         if self.version == 1:
             return query, key, value
         scale = ops.exp(ops.minimum(self.logit_scale, LARGEST_LOGIT_SCALE))
@@ -168,12 +173,12 @@ class WindowAttention(AttentionLayer):
 
     def _bias(self):
         """(heads, size size, size size), by the offset of the query from the key."""
-        size = self.window_size
+        size = windows.sides(self.window_size)
         if self.version == 1:
-            return relative.table_bias(self.position_bias, size, size)
+            return relative.table_bias(self.position_bias, *size)
         offsets = ops.convert_to_tensor(relative.log_offsets(size, self.pretrained_window))
         table = ops.cast(self.cpb_out(self.cpb_hidden(offsets)), "float32")
-        return relative.table_bias(16 * ops.sigmoid(table), size, size)
+        return relative.table_bias(16 * ops.sigmoid(table), *size)
 
     def _mask(self, height, width, sides, shifts):
         """(windows, 1 or queries, keys), True where a key may be used; None where all may."""

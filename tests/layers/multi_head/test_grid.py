@@ -1,58 +1,9 @@
-import functools
+"""What grid attention has for itself; test_partitioned.py has the rest."""
 
 import numpy as np
-import pytest
 
 from keras_attention.layers import BlockAttention, GridAttention
-from tests.helpers import check_layer
-from tests.layers.tools import (
-    DATA_FORMATS,
-    assert_close,
-    assert_library,
-    assert_matches,
-    built,
-    random_map,
-    randomise,
-    to_numpy,
-)
-from tests.oracles import windows
-from tests.torch_oracles import core
-from tests.torch_oracles.windows import copy_partition
-
-
-@pytest.mark.parametrize("data_format", DATA_FORMATS)
-def test_matches_the_paper(data_format):
-    oracle = functools.partial(windows.grid, grid_size=4)
-    assert_matches(GridAttention(4, key_dim=4, data_format=data_format), oracle)
-
-
-def test_matches_the_paper_without_biases():
-    oracle = functools.partial(windows.grid, grid_size=3, num_heads=4)
-    assert_matches(GridAttention(3, key_dim=2, use_bias=False), oracle)
-
-
-def test_matches_timm():
-    timm = core.import_oracle("timm.models.maxxvit")
-    bias = functools.partial(core.import_oracle("timm.layers").RelPosBias, window_size=(3, 3))
-    source = core.seeded(lambda: timm.AttentionCl(16, dim_head=8, rel_pos_cls=bias))
-    core.randomize(source)
-    x = random_map((2, 6, 9, 16))
-    layer = built(GridAttention(3, key_dim=8), x.shape)
-    copy_partition(source, layer)
-    parts = timm.grid_partition(core.to_torch(x, "channels_first"), [3, 3])
-    y = timm.grid_reverse(source.eval()(parts), [3, 3], [6, 9])
-    assert_library(layer, x, core.from_torch(y, "channels_first"), "timm")
-
-
-def test_contract():
-    check_layer(
-        GridAttention,
-        {"grid_size": 4, "key_dim": 4},
-        others={"key_dim": 8, "dropout": 0.5},
-        scores=lambda shape: (shape[0], 2, shape[1] * shape[2], shape[1] * shape[2]),
-        rows=("",),
-        one_channel=False,
-    )
+from tests.layers.tools import assert_close, built, random_map, randomise, to_numpy
 
 
 def test_a_group_reaches_over_the_map_and_sees_nothing_of_the_others():
@@ -84,27 +35,3 @@ def test_with_block_attention_before_it_each_position_reaches_all():
     moved[0, 1, 5] += 1
     changed = np.abs(to_numpy(grid(block(moved))) - to_numpy(grid(block(x)))).max(-1)
     assert (changed > 1e-7).all()
-
-
-def test_a_constant_map_stays_constant_whatever_its_size():
-    x = np.ones((1, 7, 9, 8), "float32")
-    y = to_numpy(randomise(built(GridAttention(4, key_dim=4), x.shape))(x))
-    assert_close(y, np.broadcast_to(y[:, :1, :1], y.shape))
-
-
-@pytest.mark.parametrize("name", ["grid_size", "key_dim"])
-def test_rejects_numbers_below_one(name):
-    message = f"GridAttention: {name} must be an integer >= 1. Received: {name}=0"
-    with pytest.raises(ValueError, match=message):
-        GridAttention(**{name: 0})
-
-
-def test_rejects_heads_that_do_not_divide_the_channels():
-    message = "GridAttention 'odd': key_dim must divide 8 channels. Received: key_dim=32"
-    with pytest.raises(ValueError, match=message):
-        built(GridAttention(name="odd"))
-
-
-def test_rejects_a_dropout_of_one():
-    with pytest.raises(ValueError, match="GridAttention: dropout must be in .* dropout=1"):
-        GridAttention(dropout=1)

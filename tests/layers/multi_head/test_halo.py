@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_attention.layers import BottleneckAttention, HaloAttention
-from tests.helpers import check_layer
+from tests.helpers import With, check_layer
 from tests.layers.tools import (
     DATA_FORMATS,
     SHAPE,
@@ -36,13 +36,15 @@ def test_matches_the_paper_with_strides_a_wide_halo_and_other_widths(mask_paddin
     assert_matches(layer, oracle)
 
 
+@pytest.mark.parametrize("strides", [1, 2])
 @pytest.mark.parametrize("scale_position", [True, False])
-def test_matches_timm(scale_position):
+def test_matches_timm(scale_position, strides):
     timm = core.import_oracle("timm.layers.halo_attn")
-    options = {"num_heads": 2, "block_size": 4, "halo_size": 1, "dim_head": 4}
+    options = {"num_heads": 2, "block_size": 4, "halo_size": 1, "dim_head": 4, "stride": strides}
     source = core.seeded(lambda: timm.HaloAttn(16, scale_pos_embed=scale_position, **options))
     x = random_map((2, 8, 12, 16))
-    layer = HaloAttention(4, 1, 2, 4, mask_padding=False, scale_position=scale_position)
+    form = {"mask_padding": False, "scale_position": scale_position, "count_queries": True}
+    layer = HaloAttention(4, 1, 2, 4, strides=strides, **form)
     copy_halo(source, built(layer, x.shape))
     assert_library(layer, x, core.run(source, x), "timm")
 
@@ -51,7 +53,13 @@ def test_contract():
     check_layer(
         HaloAttention,
         {"block_size": 4, "halo_size": 1, "num_heads": 2},
-        others={"num_heads": 1, "key_dim": 3, "filters": 6, "strides": 2},
+        others={
+            "num_heads": 1,
+            "key_dim": 3,
+            "filters": 6,
+            "strides": 2,
+            "count_queries": With(True, strides=2),
+        },
         scores=lambda shape: (shape[0], 2, 63, 63),
         rows=("",),
         one_channel=False,

@@ -1,0 +1,120 @@
+"""Weights that others publish as a zipped torch file: fetched, checked, converted once and kept."""
+
+import hashlib
+import json
+import os
+import pathlib
+import tempfile
+import zipfile
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from .errors import HubError, IntegrityError
+from .torch_file import read_pth
+
+# Raised when a rule changes, so that what an older version converted is not used.
+CONVERTER = 1
+# A torch file of more bytes is refused before it is unpacked.
+LARGEST = 1_000_000_000
+
+
+def weights(
+    origin: Mapping[str, Any], convert: Callable[[Mapping[str, np.ndarray]], Mapping[str, Any]]
+) -> pathlib.Path:
+    """The path of a safetensors file with our weights, made from the origin the first time.
+
+    Args:
+        origin: `url` of a zip file, `member` in it, and that member's `sha1`.
+        convert: From the arrays of the torch file to ours, by path.
+    Raises: HubError if the file cannot be fetched; IntegrityError if it is not the published one;
+        ConversionError without torch, which is needed once to read the file.
+    """
+    folder = cache()
+    path = folder / f"{pathlib.Path(origin['member']).stem}.safetensors"
+    if _is_good(path, origin):
+        return path
+    state = read_pth(_member(_download(origin["url"], folder), origin), origin["member"])
+    _write(path, convert(state), origin)
+    return path
+
+
+def cache() -> pathlib.Path:
+    """The folder of converted weights: keras_attention in Keras's own folder."""
+    home = os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras")  # noqa: PTH111, PTH118
+    return pathlib.Path(home) / "keras_attention"
+
+
+def _download(url: str, folder: pathlib.Path) -> pathlib.Path:
+    import keras
+
+    try:
+        path = keras.utils.get_file(
+            url.rpartition("/")[2], url, cache_dir=str(folder.parent), cache_subdir=folder.name
+        )
+    except Exception as error:  # Keras raises a bare Exception for an address it cannot reach
+        raise HubError(f"{url} could not be fetched: {error}") from error
+    return pathlib.Path(path)
+
+
+def _member(archive: pathlib.Path, origin: Mapping[str, Any]) -> bytes:
+    """The published file in the archive, if its hash is right. The archive is deleted."""
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            size = opened.getinfo(origin["member"]).file_size
+            if size > LARGEST:
+                raise IntegrityError(f"{archive}: {origin['member']} would have {size} bytes")
+            content = opened.read(origin["member"])
+    except (zipfile.BadZipFile, KeyError, OSError, EOFError) as error:
+        raise IntegrityError(
+            f"{archive} does not hold {origin['member']!r}: {error}. It was deleted; load again "
+            "to fetch it again."
+        ) from error
+    finally:
+        archive.unlink(missing_ok=True)
+    actual = hashlib.sha1(content, usedforsecurity=False).hexdigest()
+    if actual != origin["sha1"]:
+        raise IntegrityError(
+            f"{origin['url']} is not the published file. Expected SHA-1 {origin['sha1']} of "
+            f"{origin['member']}. Received: {actual}"
+        )
+    return content
+
+
+def _write(path: pathlib.Path, arrays: Mapping[str, Any], origin: Mapping[str, Any]) -> None:
+    """The weights, and beside them what they were made from and their hash."""
+    from safetensors.numpy import save
+
+    metadata = {"source_sha1": origin["sha1"], "converter": str(CONVERTER)}
+    given = {key: np.array(array, order="C") for key, array in arrays.items()}
+    content = save(given, metadata)
+    note = {**metadata, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _replace(path, content)
+    _replace(path.with_suffix(".json"), json.dumps(note).encode("utf-8"))
+
+
+def _replace(path: pathlib.Path, content: bytes) -> None:
+    """Write beside, then put in place: nobody ever sees half a file."""
+    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.replace(beside, path)
+    except BaseException:
+        pathlib.Path(beside).unlink(missing_ok=True)
+        raise
+
+
+def _is_good(path: pathlib.Path, origin: Mapping[str, Any]) -> bool:
+    """Whether converted weights are there, of this origin and converter, and undamaged."""
+    try:
+        note = json.loads(path.with_suffix(".json").read_text("utf-8"))
+        wanted = {"source_sha1": origin["sha1"], "converter": str(CONVERTER)}
+        if any(note.get(key) != value for key, value in wanted.items()):
+            return False
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == note["sha256"]
+    except (OSError, ValueError, AttributeError, KeyError):
+        return False

@@ -1,0 +1,118 @@
+"""Logits of every architecture with random weights, there and here: `make parity`.
+
+Run      KERAS_BACKEND=torch python -m tests.zoo.make_parity [--only PATTERN] [--most PARAMETERS]
+Writes   the errors of the present backend into docs/parity.json, and docs/parity.md from it
+"""
+
+import argparse
+import fnmatch
+import gc
+import json
+import pathlib
+import tempfile
+import time
+
+import keras
+import numpy as np
+
+from keras_attention import models, zoo
+from tests.source import ROOT
+from tests.torch_oracles.core import import_oracle
+from tests.zoo import parity
+
+DATA, PAGE = ROOT / "docs" / "parity.json", ROOT / "docs" / "parity.md"
+BACKENDS = ("torch", "tensorflow", "jax")
+OPENING = """# Parity with timm and pytorchcv
+
+Made by `make parity`. Each network has random weights and random running statistics there, is saved
+as its library saves it, loaded here through `zoo.load` (pytorchcv's through its rules), and both
+see the same two images, at a small size that each row names. The error is the largest difference
+of the logits relative to the largest logit; the limit is {limit:g}. A dash is not measured.
+
+{count} architectures, worst error {worst:.1e}. AMD EPYC, 2 cores; Keras {keras}, timm {timm}.
+
+"""
+
+
+def measure(architecture: str) -> dict:
+    """Parameters there and here, the size of the images, and the error."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = pathlib.Path(folder)
+        source = parity.timm_folder(place, architecture, **parity.small(architecture))
+        size = parity.small_size(architecture, source)
+        model = zoo.load(folder, input_shape=(*size, 3))
+    return _row(model, source, size)
+
+
+def _row(model, source, size) -> dict:
+    theirs = sum(parameter.numel() for parameter in source.parameters())
+    ours = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+    return {
+        "parameters": theirs,
+        "equal": ours == theirs,
+        "size": list(size),
+        "error": parity.error(model, source, size),
+    }
+
+
+def measure_pytorchcv(name: str) -> dict:
+    """Like `measure`, for a model whose weights pytorchcv publishes."""
+    entry = zoo.info(name)
+    model = models.build(entry.architecture, **{**entry.arguments, "input_shape": (64, 64, 3)})
+    source = parity.pytorchcv_into(model, entry)
+    return _row(model, source, (64, 64))
+
+
+def page(data: dict) -> str:
+    """docs/parity.md."""
+    errors = [error for row in data.values() for error in row["errors"].values()]
+    lines = ["| architecture | parameters | equal | size | " + " | ".join(BACKENDS) + " |"]
+    lines.append("| --- " * (4 + len(BACKENDS)) + "|")
+    for name, row in sorted(data.items()):
+        cells = [f"{row['errors'][b]:.1e}" if b in row["errors"] else "-" for b in BACKENDS]
+        equal = "yes" if row["equal"] else "NO"
+        size = "x".join(map(str, row["size"]))
+        lines.append(
+            f"| `{name}` | {row['parameters']:,} | {equal} | {size} | {' | '.join(cells)} |"
+        )
+    opening = OPENING.format(
+        limit=parity.LIMIT,
+        count=len(data),
+        worst=max(errors),
+        keras=keras.__version__,
+        timm=import_oracle("timm").__version__,
+    )
+    return opening + "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", default="*", help="names with wildcards")
+    parser.add_argument("--most", type=float, default=1e12, help="largest number of parameters")
+    parser.add_argument("--again", action="store_true", help="measure also what is on the page")
+    given = parser.parse_args()
+    data = json.loads(DATA.read_text("utf-8")) if DATA.exists() else {}
+    backend = keras.backend.backend()
+    entries = [zoo.info(name) for name in zoo.list_models()]
+    known = {entry.architecture: entry for entry in entries if entry.source == "timm"}
+    own = {entry.name: entry for entry in entries if entry.source == "pytorchcv"}
+    for name, entry in sorted({**known, **own}.items(), key=lambda item: item[1].parameters):
+        done = backend in data.get(name, {}).get("errors", {})
+        if entry.parameters > given.most or not fnmatch.fnmatchcase(name, given.only):
+            continue
+        if done and not given.again:
+            continue
+        started = time.monotonic()
+        found = measure_pytorchcv(name) if name in own else measure(name)
+        error = found.pop("error")
+        errors = {**data.get(name, {}).get("errors", {}), backend: float(f"{error:.2e}")}
+        data[name] = {**found, "errors": errors}
+        DATA.write_text(json.dumps(data, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        print(f"{name}: {error:.1e}, {time.monotonic() - started:.0f} s", flush=True)
+        keras.utils.clear_session()
+        gc.collect()
+    PAGE.write_text(page(data), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
