@@ -7,7 +7,7 @@ import keras
 
 from ..layers.checks import at_least, nearest
 from ..ops import axes
-from . import byoanet, resnet, swin, vit
+from . import byoanet, resnet, slots, swin, vit
 from .head import head
 from .normalize import Normalize
 from .slots import Slots
@@ -44,7 +44,7 @@ def build(
             {"type": "se", "reduction": 8}, a class, a function); a list with an entry per stage,
             or of lists with an entry per block; or a dict from addresses to specs,
             {"stage3": "cbam", "stage4/block1": "se"}. None is what the architecture has by itself,
-            "none" takes that away.
+            as have blocks that a dict does not name; "none" takes that away.
         num_classes: Number of logits; 0 gives the pooled features instead.
         input_shape: (height, width, 3), or channels first if that is Keras's setting; height and
             width may be None. The default is 224x224, or 32x32 for a net with a small stem.
@@ -67,8 +67,8 @@ def build(
     """
     family = _family(name)
     arguments = {**family.VARIANTS[name], **_checked(options, name, family.OPTIONS)}
-    if attention is not None:
-        arguments["attention"] = None if attention == "none" else attention
+    own = arguments.get("attention")
+    arguments["attention"] = slots.instead_of(own, attention, arguments["depths"])
     at_least(0, name, num_classes=num_classes)
     image = keras.Input(_shape(input_shape, family.default_size(arguments)), name="image")
     x = image

@@ -15,7 +15,7 @@ def resolve(attention: Slots, depths: Sequence[int]) -> dict[tuple[int, int], Sp
     Args:
         attention: One spec for all blocks; a list with one entry per stage, each a spec or a list
             with one spec per block; or a dict from addresses ("stage3", "stage4/block1") to
-            specs, where a block's own address wins over its stage's.
+            specs, where a block's own address wins over its stage's. "none" is as None.
         depths: Number of blocks in each stage.
     Raises: ValueError for an address or a length that the network does not have.
 
@@ -27,11 +27,35 @@ def resolve(attention: Slots, depths: Sequence[int]) -> dict[tuple[int, int], Sp
         for stage, depth in enumerate(depths, start=1)
         for block in range(1, depth + 1)
     ]
-    if isinstance(attention, Mapping) and "type" not in attention:
-        return _from_addresses(attention, blocks)
-    if _is_list(attention):
-        return _from_lists(attention, depths)
-    return dict.fromkeys(blocks, cast("Spec | None", attention))
+    if _is_addresses(attention):
+        chosen = _from_addresses(attention, blocks)
+    elif _is_list(attention):
+        chosen = _from_lists(attention, depths)
+    else:
+        chosen = dict.fromkeys(blocks, cast("Spec | None", attention))
+    return {place: None if spec == "none" else spec for place, spec in chosen.items()}
+
+
+def instead_of(own: Slots, given: Slots, depths: Sequence[int]) -> Slots:
+    """What a network with attention of its `own` has when a caller has `given` some.
+
+    None keeps its own. Where a dict of addresses is given, so do the blocks that it does not name.
+    """
+    if given is None:
+        return own
+    if not _is_addresses(given):
+        return given
+    chosen = resolve(given, depths)
+    return {
+        f"stage{stage}/block{block}": chosen[stage, block]
+        if {f"stage{stage}", f"stage{stage}/block{block}"} & given.keys()
+        else spec
+        for (stage, block), spec in resolve(own, depths).items()
+    }
+
+
+def _is_addresses(attention: object) -> TypeGuard[Mapping]:
+    return isinstance(attention, Mapping) and "type" not in attention
 
 
 def fill(spec: Spec | None, x, name: str):

@@ -105,11 +105,9 @@ def fresh(name: str, own: slots.Slots, given: slots.Slots) -> set[str]:
         own: The attention that the checkpoint has.
         given: The attention that is asked for; None is the checkpoint's own.
     """
-    if given is None:
-        return set()
     depths = factory.arguments_of(name)["depths"]
     before = slots.resolve(own, depths)
-    after = slots.resolve(None if given == "none" else given, depths)
+    after = slots.resolve(slots.instead_of(own, given, depths), depths)
     return {
         f"stage{stage}_block{block}_attention"
         for stage, block in before

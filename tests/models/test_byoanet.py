@@ -117,7 +117,7 @@ def test_attention_can_be_another_or_none():
     }
     slots = {key: [one for one in found if "_attention" in one] for key, found in names.items()}
     assert {key: len(found) for key, found in slots.items()} == {
-        "None": 3, "none": 0, "se": 8, "{'stage1': 'se'}": 2
+        "None": 3, "none": 0, "se": 8, "{'stage1': 'se'}": 5
     }  # fmt: skip
 
 

@@ -162,3 +162,20 @@ class Twice(keras.layers.Layer):
 
     def call(self, x):
         return [x, x]
+
+
+def test_none_by_name_is_none():
+    assert slots.resolve("none", (1,)) == {(1, 1): None}
+    chosen = slots.resolve({"stage1": "se", "stage1/block2": "none"}, (2,))
+    assert chosen == {(1, 1): "se", (1, 2): None}
+
+
+def test_a_network_keeps_its_own_attention_in_blocks_that_are_not_named():
+    own, depths = {"type": "se", "reduction": 4}, (1, 2)
+    assert slots.instead_of(own, None, depths) is own
+    assert slots.instead_of(own, "eca", depths) == "eca"
+    given = {"stage2/block2": "cbam", "stage1": "none"}
+    chosen = slots.resolve(slots.instead_of(own, given, depths), depths)
+    assert chosen == {(1, 1): None, (2, 1): own, (2, 2): "cbam"}
+    with pytest.raises(ValueError, match="Unknown address.*'stage3'"):
+        slots.instead_of(own, {"stage3": "cbam"}, depths)

@@ -13,7 +13,7 @@ from tests.torch_oracles.core import import_oracle
 
 LIMIT = 1e-4  # of the largest logit
 # Where the logits of two images differ by less than that part of the largest, nothing is shown.
-BLIND = 1e-2
+BLIND = 5e-3
 
 
 def timm_folder(folder: pathlib.Path, architecture: str, seed: int = 0, **options):
@@ -58,14 +58,19 @@ def pictures(batch: int, size: tuple[int, int]) -> np.ndarray:
 
 
 def error(model, source, size: tuple[int, int], batch: int = 2) -> float:
-    """The largest difference of the logits of the same images, relative to the largest logit."""
+    """The largest difference of the logits of the same images, relative to the largest logit.
+
+    The source computes in float64: in float32 deep random networks differ from themselves, by 2e-4
+    in a ResNeSt of 101 layers.
+    """
     torch = import_oracle("torch")
     pixels = pictures(batch, size)
     normalize = model.get_layer("normalize")
     mean, std = np.array(normalize.pixel_mean), np.array(normalize.pixel_std)
     x = ((pixels / 255.0 - mean) / std).astype("float32").transpose(0, 3, 1, 2)
     with torch.no_grad():
-        expected = source(torch.from_numpy(np.ascontiguousarray(x))).numpy()
+        expected = source.double()(torch.from_numpy(x.astype("float64"))).numpy()
+        source.float()
     largest = np.abs(expected).max()
     if np.abs(expected - expected.mean(0)).max() < BLIND * largest:
         raise AssertionError("The logits hardly depend on the image: a mistake could hide")

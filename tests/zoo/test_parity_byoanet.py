@@ -52,6 +52,6 @@ def test_tables_of_another_size_say_so(architecture, name, made_for, tmp_path):
 
 def test_another_attention_needs_no_tables(tmp_path):
     timm_folder(tmp_path, "eca_botnext26ts_256", img_size=64)
-    attention = {"stage1": "eca", "stage2": "eca", "stage3/block1": "eca", "stage4": "se"}
+    attention = {"stage1": "eca", "stage2": "eca", "stage3": "eca", "stage4": "se"}
     model = zoo.load(str(tmp_path), input_shape=(None, None, 3), attention=attention)
     assert model.output_shape == (None, 1000)

@@ -133,9 +133,10 @@ def test_other_attention_keeps_the_rest(architecture, other, tmp_path, monkeypat
     source = timm_folder(tmp_path, architecture, img_size=(48, 32), **small)
     options = {"input_shape": (48, 32, 3), "attention": other}
     model = zoo.load(str(tmp_path), **options)
-    new = [layer.name for layer in model.layers if layer.name.endswith("attention")]
-    assert new == ([] if other == "none" else ["stage1_block1_attention"])
-    assert ("stage1_block1_attention" in caplog.text) == bool(new)
+    found = [layer.name for layer in model.layers if layer.name.endswith("attention")]
+    assert found == ([] if other == "none" else [f"stage1_block{n}_attention" for n in (1, 2)])
+    assert ("stage1_block1_attention" in caplog.text) == (other != "none")
+    assert "stage1_block2_attention" not in caplog.text  # the checkpoint's own
     bias = {name: tensor.detach().numpy() for name, tensor in source.named_parameters()}
     first = "mlp.fc1.bias" if architecture == "test_vit" else "in_proj.bias"
     found = ops.convert_to_numpy(model.get_layer("stage1_block2_mlp_in").bias)
