@@ -27,8 +27,9 @@ OPENING = """# Parity with timm and pytorchcv
 
 Made by `make parity`. Each network has random weights and random running statistics there, is saved
 as its library saves it, loaded here through `zoo.load` (pytorchcv's through its rules), and both
-see the same two images, at a small size that each row names, the source in float64. The error is the largest difference
-of the logits relative to the largest logit; the limit is {limit:g}. A dash is not measured.
+see the same two images, at a small size that each row names; the source computes in float64. The
+error is the largest difference of the logits relative to the largest logit; the limit is {limit:g}.
+A dash is not measured.
 
 {count} architectures, worst error {worst:.1e}. AMD EPYC, 2 cores; Keras {keras}, timm {timm}.
 

@@ -53,7 +53,7 @@ def sharpen(source, folder) -> None:
     """Make queries and keys large: what attention chose would hardly matter if all were equal."""
     for name, tensor in source.named_parameters():
         if name.endswith(("qkv.weight", "in_proj.weight")):
-            tensor.data *= 15
+            tensor.data *= 2
     tensors = {name: tensor.numpy() for name, tensor in source.state_dict().items()}
     safetensors.numpy.save_file(tensors, folder / "model.safetensors")
 
