@@ -107,8 +107,8 @@ def small_size(architecture: str, source) -> tuple[int, int]:
     return (64, 64) if family == "resnet" else tuple(source.pretrained_cfg["input_size"][1:])
 
 
-def pytorchcv_into(model, entry):
-    """pytorchcv's model with random weights, which `model` gets too."""
+def pytorchcv_model(entry):
+    """pytorchcv's model that an entry of the index names, with random weights."""
     torch = import_oracle("torch")
     torch.manual_seed(0)
     name = entry.origin["member"].partition("-")[0]  # such as cbam_resnet50
@@ -116,6 +116,12 @@ def pytorchcv_into(model, entry):
     source = getattr(module, name)().eval()
     randomise(source)
     source.features.final_pool = torch.nn.AdaptiveAvgPool2d(1)  # its own fits 224 pixels only
+    return source
+
+
+def pytorchcv_into(model, entry):
+    """That model, whose weights `model` gets too."""
+    source = pytorchcv_model(entry)
     state = {name: tensor.numpy() for name, tensor in source.state_dict().items()}
     weights = {weight.path: weight for weight in model.weights}
     for path, array in foreign.from_state(model, state, entry).items():
