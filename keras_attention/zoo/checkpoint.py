@@ -21,13 +21,15 @@ class Checkpoint:
     """What a checkpoint says of itself.
 
     `arguments` are those of `models.build`, without the size of the images; `size` is that size,
-    (height, width). `tensors` is the path of its safetensors file.
+    (height, width). `tensors` is the path of its safetensors file. `pool` is how its network pools,
+    in timm's words, where it says.
     """
 
     architecture: str
     arguments: Mapping[str, Any]
     size: tuple[int, int]
     tensors: pathlib.Path | None
+    pool: str | None = None
 
 
 def described(architecture: str, arguments: Mapping[str, Any], size) -> Checkpoint:
@@ -69,7 +71,8 @@ def read(folder: pathlib.Path, labels: tuple[str, ...] | None = None) -> Checkpo
     tensors = folder / TENSORS
     if not tensors.is_file():
         raise IntegrityError(f"{folder} has no {TENSORS}. It has: {_listing(folder)}.")
-    return Checkpoint(architecture, arguments, (height, width), tensors)
+    pool = config.get("global_pool")
+    return Checkpoint(architecture, arguments, (height, width), tensors, pool)
 
 
 @contextlib.contextmanager

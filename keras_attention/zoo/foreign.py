@@ -14,7 +14,7 @@ from ..models.head import HEADS
 from . import checkpoint, convert, index
 from .changes import Changes
 from .convert import rules
-from .errors import UnknownModelError
+from .errors import ConversionError, UnknownModelError
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +28,7 @@ def load(found: checkpoint.Checkpoint, changes: Changes) -> keras.Model:
             f"No architecture of that name can be loaded yet.{nearest(name, known)} "
             f"Received: architecture={name!r}. models.list_architectures() names {len(known)}."
         )
+    _check_pool(found)
     arguments = {"input_shape": _shape(found.size), **found.arguments}
     wanted = changes.applied_to(arguments)
     model = models.build(name, **wanted)
@@ -38,6 +39,22 @@ def load(found: checkpoint.Checkpoint, changes: Changes) -> keras.Model:
         _fill(model, found, found.tensors, wanted["input_shape"], new, part)
         mention(model, name, new)
     return model
+
+
+def _check_pool(found: checkpoint.Checkpoint) -> None:
+    """Refuse a checkpoint that pools otherwise than its architecture does here.
+
+    Another pooling may have the same tensors, and would give other logits without a word.
+    """
+    pool = factory.arguments_of(found.architecture).get("pool", "token")
+    if factory.family_of(found.architecture) != "vit":
+        pool = "mean"
+    expected = {"token": ("token",), "mean": ("avg", "fast")}.get(str(pool), ("map",))
+    if found.pool and found.pool not in expected:
+        raise ConversionError(
+            f"{found.architecture} pools by {expected[0]!r} here. "
+            f"Received: global_pool={found.pool!r} in the checkpoint's description"
+        )
 
 
 def new_heads(changes: Changes, arguments: dict) -> set[str]:

@@ -195,6 +195,12 @@ def test_a_description_that_is_none(copy, content, message):
         load(copy)
 
 
+def test_another_pooling_is_refused(copy):
+    change(copy, global_pool="max")
+    with pytest.raises(zoo.ConversionError, match="pools by 'avg' here.*global_pool='max'"):
+        load(copy)
+
+
 def test_missing_files_are_named(tmp_path, copy):
     (tmp_path / "empty").mkdir()
     with pytest.raises(zoo.IntegrityError, match=r"has no config.json. It has: nothing"):
