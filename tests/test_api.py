@@ -18,6 +18,7 @@ PUBLIC = {
         "AttentionPool",
         "AxialAttention",
         "BAM",
+        "BilinearAttentionTransform",
         "BlockAttention",
         "BottleneckAttention",
         "CBAM",

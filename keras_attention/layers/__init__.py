@@ -50,6 +50,7 @@ from .video.divided import DividedSpaceTimeAttention
 from .video.joint import JointSpaceTimeAttention
 from .video.temporal import TemporalAttention
 from .whole_map.axial import AxialAttention
+from .whole_map.bat import BilinearAttentionTransform
 from .whole_map.channel_affinity import ChannelAffinityAttention
 from .whole_map.criss_cross import CrissCrossAttention
 from .whole_map.deformable import DeformableAttention2D
@@ -69,6 +70,7 @@ __all__ = [
     "AttentionLayer",
     "AttentionPool",
     "AxialAttention",
+    "BilinearAttentionTransform",
     "BlockAttention",
     "BottleneckAttention",
     "ChannelAffinityAttention",

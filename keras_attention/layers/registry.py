@@ -55,6 +55,7 @@ from .video.divided import DividedSpaceTimeAttention
 from .video.joint import JointSpaceTimeAttention
 from .video.temporal import TemporalAttention
 from .whole_map.axial import AxialAttention
+from .whole_map.bat import BilinearAttentionTransform
 from .whole_map.channel_affinity import ChannelAffinityAttention
 from .whole_map.criss_cross import CrissCrossAttention
 from .whole_map.deformable import DeformableAttention2D
@@ -75,6 +76,7 @@ ATTENTION: dict[str, type[AttentionLayer]] = {
     "attention_pool": AttentionPool,
     "axial": AxialAttention,
     "bam": BAM,
+    "bat": BilinearAttentionTransform,
     "block": BlockAttention,
     "bot": BottleneckAttention,
     "cbam": CBAM,
@@ -152,7 +154,6 @@ ALIASES: dict[str, dict[str, object]] = {
 
 # Names that mean different layers in different libraries: refused, with what to look at.
 FALSE_FRIENDS: dict[str, str] = {
-    "bat": "timm's bilinear attention transform; the nearest here is 'non_local'",
     "ecam": "timm's ECA with a dense layer; the nearest here is 'eca'",
     "ela": "timm's has a SiLU that its paper has not; the nearest here is 'coordinate'",
     "lcbam": "timm's CBAM that pools before its MLP; the nearest here is 'cbam'",

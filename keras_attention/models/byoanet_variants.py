@@ -15,6 +15,7 @@ HALO7 = {**HALO, "block_size": 7, "halo_size": 2, "key_dim": 24}
 LAMBDA = {"type": "lambda", "num_heads": 4, "key_dim": 16, "kernel_size": 9, "position_bias": True}
 WHOLE_LAMBDA = {**LAMBDA, "kernel_size": None, "position_bias": False}
 ECA = {"type": "eca"}
+BAT = {"type": "bat", "num_blocks": 8}
 GC = {"type": "gc", "fuse": "add", "reduction": 8, "epsilon": 1e-6}
 # A sixteenth of the channels or, in a RegNetZ, a quarter: rounded to a multiple of 8.
 SE8, SE16, SE24, SE32, SE40 = ({"type": "se", "hidden": hidden} for hidden in (8, 16, 24, 32, 40))
@@ -59,6 +60,7 @@ VARIANTS: dict[str, dict] = {
     },
     "eca_resnext26ts": {**SIZE26, **GROUPS32, "stem_pool": True, "attention": ECA},
     "gcresnext26ts": {**SIZE26, **GROUPS32, "stem_pool": True, "attention": GC},
+    "bat_resnext26ts": {**SIZE26, **GROUPS32, "stem_pool": True, "attention": BAT},
     "resnet32ts": SIZE33,
     "resnet33ts": {**SIZE33, "features": 1280},
     "seresnet33ts": {

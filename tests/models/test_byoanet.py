@@ -14,6 +14,7 @@ from .nets import carry_weights, logits, pixels
 
 # Trainable parameters as timm counts them; between them they have every argument of the builder.
 PARAMETERS = {
+    "bat_resnext26ts": 10_731_200,
     "botnet26t_256": 12_488_672,
     "eca_botnext26ts_256": 10_593_301,
     "gcresnet50t": 25_897_080,

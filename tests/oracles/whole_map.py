@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.oracles.maths import batch_norm, dense, relu, softmax
+from tests.oracles.maths import batch_norm, dense, relu, sigmoid, softmax
 
 # Positions. Maps and videos are flattened row-major to (batch, positions, channels).
 
@@ -182,6 +182,43 @@ def one_axis(x, weights, num_heads, axis):
         y[place] = dense(np.concatenate(mixed, axis=-1), weights, f"{axis}_out")
     positions = height * width
     return y, scores.reshape(batch, num_heads, positions, positions)
+
+
+def bilinear(x, weights, num_blocks, groups):
+    """Chi et al. 2020, section 3; lines beyond the map are left out of its sums and maxima."""
+
+    def unit(z, name):
+        return relu(batch_norm(dense(z, weights, name), weights, f"{name}_norm", 1e-5))
+
+    z = unit(x, "squeeze")
+    maps = unit(z, "describe")
+    p = shares_of_lines(maps.max(2), weights, "rows", num_blocks, groups)
+    q = shares_of_lines(maps.max(1), weights, "columns", num_blocks, groups)
+    z = z.reshape(*z.shape[:3], groups, -1)
+    y = np.einsum("bgih,bhwgc,bgwj->bijgc", p, z, q).reshape(*x.shape[:3], -1)
+    scores = np.einsum("bgih,bgwj->bgijhw", p, q)
+    batch, height, width, _ = x.shape
+    positions = height * width
+    y = x + unit(unit(y, "mix"), "expand")
+    return y, scores.reshape(batch, groups, positions, positions)
+
+
+def shares_of_lines(maxima, weights, name, num_blocks, groups):
+    """P of the maxima (B, rows, groups) of all rows, or Q of those of all columns."""
+    batch, lines, _ = maxima.shape
+    places = int(np.ceil(lines / num_blocks))
+    strips = np.zeros((batch, num_blocks, groups))
+    for line in range(lines):
+        block = line // places
+        strips[:, block] = np.maximum(strips[:, block], maxima[:, line])
+    gates = sigmoid(dense(strips.reshape(batch, -1), weights, name))
+    gates = gates.reshape(batch, groups, num_blocks, num_blocks)
+    shares = np.zeros((batch, groups, lines, lines))
+    for i in range(lines):
+        for j in range(lines):
+            if i % places == j % places:
+                shares[:, :, i, j] = gates[:, :, i // places, j // places]
+    return shares / shares.sum(-1 if name == "rows" else -2, keepdims=True)
 
 
 # Memory and places.

@@ -3,7 +3,15 @@
 import numpy as np
 
 from tests.layers.tools import weight_values
-from tests.torch_oracles.core import array_of, copy_dense, copy_norm, from_torch, to_torch
+from tests.torch_oracles.core import (
+    array_of,
+    assign,
+    copy_dense,
+    copy_norm,
+    from_torch,
+    kernel_of,
+    to_torch,
+)
 
 
 def copy_non_local(source, layer) -> None:
@@ -24,6 +32,18 @@ def copy_position(source, layer) -> None:
 def copy_gamma(source, layer) -> None:
     """pytorchcv's ChaAttBlock -> ChannelAffinityAttention, which has nothing else."""
     layer.gamma.assign(array_of(source.scale.alpha)[0])
+
+
+def copy_bilinear(source, layer) -> None:
+    """timm's BatNonLocalAttn -> BilinearAttentionTransform(hidden=rd_channels)."""
+    attention = source.ba
+    units = {"squeeze": source.conv1, "describe": attention.conv1, "mix": attention.conv2}
+    for name, unit in {**units, "expand": source.conv2}.items():
+        copy_dense(unit.conv, getattr(layer, name))
+        copy_norm(unit.bn, getattr(layer, f"{name}_norm"))
+    for conv, dense in ((attention.conv_p, layer.rows), (attention.conv_q, layer.columns)):
+        kernel = kernel_of(conv)  # (blocks, 1, groups, out) or (1, blocks, groups, out)
+        assign(dense, kernel.reshape(-1, kernel.shape[-1]), conv.bias)
 
 
 def tensors_of(layer) -> dict:

@@ -9,6 +9,7 @@ from tests.zoo.parity import assert_parity, timm_folder
 # What each is there for; those with tables of the whole map have one size, that of the table.
 CASES = {
     "seresnext26ts": [(64, 64), (40, 72)],  # groups, a pool after a SiLU, odd maps
+    "bat_resnext26ts": [(256, 256)],  # a gate that needs multiples of its blocks there
     "gcresnet33ts": [(32, 64)],  # no pool, a last convolution
     "resnet51q": [(32, 48)],  # depthwise, and a start without norms
     "resnet61q": [(32, 48)],  # two 3x3 convolutions in a block

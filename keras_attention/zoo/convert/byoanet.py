@@ -44,6 +44,12 @@ def timm(arguments: Mapping) -> tuple[Rule, ...]:
         *dense(f"{BLOCK}.attn.mlp_add.fc1", f"{ATTENTION}/squeeze"),
         *norm(f"{BLOCK}.attn.mlp_add.norm", f"{ATTENTION}/norm"),
         *dense(f"{BLOCK}.attn.mlp_add.fc2", f"{ATTENTION}/expand"),
+        *unit(f"{BLOCK}.attn.conv1", f"{ATTENTION}/squeeze"),
+        *unit(f"{BLOCK}.attn.ba.conv1", f"{ATTENTION}/describe"),
+        *conv(f"{BLOCK}.attn.ba.conv_p", f"{ATTENTION}/rows", strips),
+        *conv(f"{BLOCK}.attn.ba.conv_q", f"{ATTENTION}/columns", strips),
+        *unit(f"{BLOCK}.attn.ba.conv2", f"{ATTENTION}/mix"),
+        *unit(f"{BLOCK}.attn.conv2", f"{ATTENTION}/expand"),
         # Mixers. A halo is the one that has queries apart, and tables for any map.
         Rule(
             tuple(f"{MIXER}.{name}" for name in HALO_SOURCES),
@@ -64,6 +70,16 @@ def conv_norm(source: str, target: str, index: str = "") -> tuple[Rule, ...]:
         *conv(f"{source}.conv", f"{target}_conv{index}"),
         *batch_norm(f"{source}.bn", f"{target}_norm{index}"),
     )
+
+
+def unit(source: str, target: str) -> tuple[Rule, ...]:
+    """timm's ConvNormAct of one pixel, within an attention layer."""
+    return *dense(f"{source}.conv", target), *batch_norm(f"{source}.bn", f"{target}_norm")
+
+
+def strips(kernel):
+    """(out, groups, strips, 1) or (out, groups, 1, strips) -> (strips * groups, out)."""
+    return arrays.conv(kernel).reshape(-1, len(kernel))
 
 
 def halo(height_table, width_table, query, key_value):
