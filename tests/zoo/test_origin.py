@@ -170,9 +170,9 @@ def test_a_conversion_that_fails_leaves_nothing(publisher, home):
     assert list(home.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["resnet50_cbam", "resnet50_bam"])
-def test_the_published_names_load(name, home, monkeypatch):
+def test_a_published_name_loads(home, monkeypatch):
     """With random weights in the published file's place, under its name and layout."""
+    name = "resnet50_cbam"
     entry = zoo.info(name)
     source = parity.pytorchcv_model(entry)
     state = {key: tensor.numpy() for key, tensor in source.state_dict().items()}
