@@ -8,6 +8,7 @@ Prints   a line of JSON: seconds of the model's construction, of a first and a s
 """
 
 import functools
+import gc
 import json
 import pathlib
 import subprocess
@@ -42,6 +43,7 @@ def measure(folder: str) -> None:
     building, model = timed(lambda: models.build(ARCHITECTURE))
     keras_loading, _ = timed(functools.partial(model.load_weights, f"{folder}/own.weights.h5"))
     del model
+    gc.collect()
     size = (pathlib.Path(folder) / "model.safetensors").stat().st_size
     before = memory._now()
     memory._forget_peak()

@@ -88,7 +88,9 @@ def opened(path: pathlib.Path) -> Iterator[tuple[dict[str, tuple[int, ...]], Any
             shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}
 
             def tensor(name: str) -> np.ndarray:
-                array = file.get_tensor(name)
+                # Opened for each: what one mapping of the file has read stays in memory with it.
+                with safe_open(path, framework="numpy") as again:
+                    array = again.get_tensor(name)
                 if array.dtype.kind == "f" and not np.isfinite(array).all():
                     raise IntegrityError(f"{path} holds values that are not finite in {name!r}")
                 return array
