@@ -257,6 +257,28 @@ class TakesAnyRank(Right):
         super().build(self.map_shape(channels))
 
 
+@register
+class ReducesToNothing(Right):
+    """Keeps one hidden unit where the reduction leaves none."""
+
+    def __init__(self, slope: float = 1.0, reduction: int = 1, **kwargs):
+        super().__init__(slope, **kwargs)
+        self.reduction = reduction
+
+    def build(self, input_shape):
+        AttentionLayer.build(self, input_shape)
+        channels = input_shape[self.channel]
+        hidden = max(1, channels // self.reduction)
+        self.squeeze = self.add_dense(channels, hidden, name="squeeze")
+        self.excite = self.add_dense(hidden, channels, name="excite")
+
+    def dense(self, x):
+        return self.excite(self.squeeze(x))
+
+    def get_config(self):
+        return {**super().get_config(), "reduction": self.reduction}
+
+
 WRONG = {
     IgnoresDataFormat: "data_format='channels_first'",
     FixedSize: "FixedSize needs a fixed height and width",
@@ -280,6 +302,7 @@ WRONG = {
     NotTheIdentity: "identity_init=True is not the identity",
     CountsItsInstances: "weight paths change",
     SwallowsOptions: "no ValueError with .*no_such_option",
+    ReducesToNothing: "no ValueError with .*the 8 channels.*Received: reduction=9",
     TakesAnyRank: "no ValueError with .*Received: input_shape=",
 }
 

@@ -38,6 +38,17 @@ def divides(total: int, what: str, owner: str, **argument):
     return value
 
 
+def reduced(channels: int, owner: str, **argument) -> int:
+    """The channels divided by the one integer passed by name, if that leaves a channel."""
+    ((name, value),) = argument.items()
+    if value > channels:
+        raise ValueError(
+            f"{owner}: {name} must be at most the {channels} channels of the input. "
+            f"Received: {name}={value!r}"
+        )
+    return channels // value
+
+
 def one_of(known, owner: str, **argument):
     """The one value passed by name, if it is one of `known`."""
     ((name, value),) = argument.items()
@@ -151,5 +162,7 @@ def mask_of(x, mask, owner: str, inputs: tuple[int, ...] = (0,)):
 
 def nearest(word, known, fall_back: str = "") -> str:
     """ " Did you mean 'x'?", or nothing where no known name is near."""
-    near = difflib.get_close_matches(str(word), [one for one in known if one is not None], n=1)
-    return f" Did you mean {near[0]!r}?" if near else fall_back
+    word = str(word)
+    near = difflib.get_close_matches(word, [one for one in known if one is not None])
+    swapped = [one for one in near if sorted(one) == sorted(word)]  # "bma" is "bam", not "bat"
+    return f" Did you mean {(swapped or near)[0]!r}?" if near else fall_back

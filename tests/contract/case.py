@@ -126,6 +126,15 @@ class Case:
         return any(len(shape) > 3 for shape in shapes)
 
     @property
+    def arguments(self):
+        return inspect.signature(self.cls).parameters
+
+    @property
+    def reductions(self):
+        """The arguments by which channels are divided to give a width."""
+        return [name for name in self.arguments if name.endswith("reduction")]
+
+    @property
     def is_gate(self):
         return self.scores is None if self.gate is None else self.gate
 
@@ -188,6 +197,8 @@ def _another(name, default):
     assert known, f"`others` needs a value for {name!r}"
     if isinstance(default, bool):
         return not default
+    if name.endswith("reduction"):
+        return 4 if default != 4 else 2  # not above the channels
     if isinstance(default, int):
         return default + 2
     return default / 2 if default else 0.5

@@ -28,6 +28,11 @@ def errors(case):
         for x in (*wrong, keras.Input(unknown)):
             layer = case.make(name=name, data_format=data_format)
             must_raise(functools.partial(layer, x), name, "Received: input_shape=")
+    for reduction in () if "min_hidden" in case.arguments else case.reductions:
+        beside = getattr(case.others.get(reduction), "companions", {})
+        layer = case.make(name=name, **{reduction: channels + 1, **beside})
+        received = f"Received: {reduction}={channels + 1}"
+        must_raise(functools.partial(layer, case.inputs()), f"the {channels} channels", received)
     if not case.dynamic:
         unknown = (*[None] * len(sides), channels)
         layer = case.make(name=name, data_format="channels_last")

@@ -13,7 +13,7 @@ SHAPE = (8, 12, 3)
 def net(attention="cbam", **options):
     """A small net whose gates vary; those of a new one are constant until they have learnt."""
     keras.utils.set_random_seed(0)  # with other weights a ReLU might be dead, its gate constant
-    defaults = {"num_classes": 3, "input_shape": SHAPE, "width": 8, "stem": "small"}
+    defaults = {"num_classes": 3, "input_shape": SHAPE, "width": 16, "stem": "small"}
     model = models.build("resnet20", attention, **{**defaults, **options})
     for layer in model.layers:
         gate = getattr(layer, "spatial_gate", layer)
@@ -83,10 +83,10 @@ def test_names_kinds_and_shapes():
     maps = explain.attention_maps(net(["cbam", "se", None]), photos())
     expected = {}
     for block in (1, 2, 3):
-        expected[f"stage1_block{block}_attention/channel"] = ("channel", (2, 8))
+        expected[f"stage1_block{block}_attention/channel"] = ("channel", (2, 16))
         expected[f"stage1_block{block}_attention/spatial"] = ("spatial", (2, 8, 12))
     for block in (1, 2, 3):
-        expected[f"stage2_block{block}_attention"] = ("channel", (2, 16))
+        expected[f"stage2_block{block}_attention"] = ("channel", (2, 32))
     assert {name: (entry.kind, entry.array.shape) for name, entry in maps.items()} == expected
     assert list(maps) == list(expected)
     assert {entry.array.dtype for entry in maps.values()} == {np.dtype("float32")}
@@ -159,7 +159,7 @@ def test_nested_models(wrap):
 
 def test_layers_of_the_outer_model_and_of_nested_ones():
     image = keras.Input(SHAPE, name="image")
-    x = layers.SqueezeExcite(name="early")(keras.layers.Conv2D(4, 3, name="conv")(image))
+    x = layers.SqueezeExcite(2, name="early")(keras.layers.Conv2D(4, 3, name="conv")(image))
     side, maps = keras.Input((6, 10, 4), name="side"), keras.Input((6, 10, 4), name="maps")
     y = layers.SpatialGate(name="gate", gamma_initializer="ones")(
         keras.layers.Subtract(name="difference")([maps, side])
@@ -277,7 +277,7 @@ def test_a_model_without_attention():
 
 def test_a_model_of_two_inputs():
     inputs = [keras.Input(SHAPE), keras.Input(SHAPE)]
-    model = keras.Model(inputs, layers.CBAM()(keras.layers.Add()(inputs)))
+    model = keras.Model(inputs, layers.CBAM(3)(keras.layers.Add()(inputs)))
     with pytest.raises(ValueError, match="a model of one input, not 2"):
         explain.attention_maps(model, photos())
 

@@ -69,5 +69,5 @@ def test_convolution_and_norm_keep_the_map(data_format):
 def test_a_global_precision_reaches_the_sublayers():
     keras.config.set_dtype_policy("mixed_bfloat16")
     layer = SqueezeExcite()
-    layer.build((1, 4, 4, 8))
+    layer.build((1, 4, 4, 16))
     assert layer.squeeze.dtype_policy.name == "mixed_bfloat16"

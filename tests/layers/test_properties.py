@@ -25,15 +25,21 @@ FEW = settings(deadline=None, max_examples=5 if keras.backend.backend() == "jax"
 # What makes a layer legal for 8 channels and small sides.
 SMALL = {
     "axial": {"num_heads": 2},
+    "bam": {"reduction": 2},
     "block": {"window_size": 3, "key_dim": 4},
     "bot": {"num_heads": 2},
+    "cbam": {"reduction": 2},
+    "channel_gate": {"reduction": 2},
     "deformable": {"num_heads": 2},
+    "gc": {"reduction": 2},
+    "ge": {"reduction": 2},
     "grid": {"grid_size": 2, "key_dim": 4},
     "halo": {"block_size": 4, "halo_size": 1, "num_heads": 2},
     "lambda": {"num_heads": 2, "key_dim": 4, "kernel_size": 3},
     "linear": {"num_heads": 2},
     "mhsa": {"num_heads": 2},
     "sagan": {"pool": False},
+    "se": {"reduction": 2},
     "shuffle": {"groups": 2},
     "sk": {"groups": 2},
     "structured": {"output": "gate"},
@@ -70,9 +76,13 @@ def test_the_shape_stays_and_the_data_format_does_not_matter(key, shape):
     reduction=some.integers(1, 20),
 )
 def test_the_hidden_width_is_the_share_of_the_channels(key, channels, reduction):
-    layer = built(layers.get(key, reduction=reduction), (1, 4, 4, channels))
-    squeeze = getattr(layer, "channel_gate", layer).squeeze
-    assert squeeze.units == max(1, channels // reduction)
+    layer = layers.get(key, reduction=reduction)
+    if reduction <= channels:
+        squeeze = getattr(built(layer, (1, 4, 4, channels)), "channel_gate", layer).squeeze
+        assert squeeze.units == channels // reduction
+    else:
+        with pytest.raises(ValueError, match=f"the {channels} channels.*reduction={reduction}"):
+            layer.build((1, 4, 4, channels))
 
 
 @FEW
@@ -100,7 +110,8 @@ def test_shuffled_tokens_give_the_shuffled_output(key, heads, tokens, data):
 )
 def test_gates_on_channels_do_not_mind_where_things_are(key, rows, columns):
     x = random_map((2, 6, 8, 8))
-    layer = randomise(built(layers.get(key, data_format="channels_last"), x.shape))
+    layer = layers.get(key, **SMALL.get(key, {}), data_format="channels_last")
+    randomise(built(layer, x.shape))
     moved = run(layer, np.roll(x, (rows, columns), (1, 2)))
     assert_close(moved, np.roll(to_numpy(run(layer, x)), (rows, columns), (1, 2)))
 

@@ -11,8 +11,8 @@ from tests.layers.tools import run
 
 
 def small(attention="cbam", **options):
-    """A ResNet-18 that builds fast: images of 8x8, three classes, four channels at first."""
-    defaults = {"num_classes": 3, "input_shape": (8, 8, 3), "width": 4, "stem": "small"}
+    """A ResNet-18 that builds fast: images of 8x8, three classes, 16 channels at first."""
+    defaults = {"num_classes": 3, "input_shape": (8, 8, 3), "width": 16, "stem": "small"}
     return models.build("resnet18", attention, **{**defaults, **options})
 
 

@@ -114,11 +114,11 @@ def test_a_gate_follows_the_convolution_and_a_mixer_replaces_it():
 def test_attention_can_be_another_or_none():
     names = {
         str(attention): [layer.name for layer in small(attention=attention).layers]
-        for attention in (None, "none", "se", {"stage1": "se"})
+        for attention in (None, "none", "eca", {"stage1": "eca"})
     }
     slots = {key: [one for one in found if "_attention" in one] for key, found in names.items()}
     assert {key: len(found) for key, found in slots.items()} == {
-        "None": 3, "none": 0, "se": 8, "{'stage1': 'se'}": 5
+        "None": 3, "none": 0, "eca": 8, "{'stage1': 'eca'}": 5
     }  # fmt: skip
 
 

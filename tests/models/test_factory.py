@@ -132,7 +132,7 @@ def test_a_saved_model_gives_the_same_bits(tmp_path, policy):
 
 def test_no_classes_gives_pooled_features():
     model = small(num_classes=0)
-    assert model.output_shape == (None, 32)
+    assert model.output_shape == (None, 128)
     assert "logits" not in [layer.name for layer in model.layers]
     maps = keras.Model(model.input, model.get_layer("stage4_block2_out").output)(pixels())
     expected = ops.convert_to_numpy(maps).mean((1, 2))

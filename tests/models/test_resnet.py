@@ -156,7 +156,7 @@ NAMES = [
 
 @pytest.mark.parametrize(("name", "options", "depths", "block", "strided", "shortcut"), NAMES)
 def test_layer_names_are_frozen(name, options, depths, block, strided, shortcut):
-    model = models.build(name, "se", width=4, input_shape=(16, 16, 3), num_classes=3, **options)
+    model = models.build(name, "se", width=16, input_shape=(16, 16, 3), num_classes=3, **options)
     expected = [*OUTSIDE, "pool", "logits"]
     for stage, depth in enumerate(depths, start=1):
         for number in range(1, depth + 1):
@@ -177,7 +177,7 @@ def test_names_of_the_imagenet_stem_are_frozen():
 
 def test_weight_paths_do_not_depend_on_what_was_built_before():
     def paths():
-        model = models.build("resnet18", "cbam", width=4, input_shape=(32, 32, 3))
+        model = models.build("resnet18", "cbam", width=16, input_shape=(32, 32, 3))
         return [weight.path for weight in model.weights]
 
     first = paths()
@@ -209,7 +209,7 @@ def shake(model):
     ("name", "attention"), [("resnet18", "cbam"), ("resnet20", ["se", "eca", "cbam"])]
 )
 def test_channels_first_gives_the_same_logits(name, attention):
-    options = {"width": 8, "num_classes": 5}
+    options = {"width": 16, "num_classes": 5}
     x = pixels((2, 32, 32, 3))
     last = models.build(name, attention, input_shape=(32, 32, 3), **options)
     shake(last)
@@ -223,7 +223,7 @@ def test_channels_first_gives_the_same_logits(name, attention):
 
 def test_logits_are_float32_under_a_mixed_policy():
     keras.config.set_dtype_policy("mixed_float16")
-    model = models.build("resnet18", "cbam", width=4, num_classes=3, input_shape=(32, 32, 3))
+    model = models.build("resnet18", "cbam", width=16, num_classes=3, input_shape=(32, 32, 3))
     assert model.get_layer("normalize").compute_dtype == "float32"
     assert model.get_layer("stage4_block2_attention").compute_dtype == "float16"
     assert keras.backend.standardize_dtype(model.output.dtype) == "float32"

@@ -7,6 +7,9 @@ import pytest
 from recipes import augment, data, evaluate, recipe, state, train
 from recipes.recipe import Recipe
 
+# For the two channels of `tiny`.
+CBAM = {"type": "cbam", "reduction": 2}
+
 
 def quick(**fields):
     return recipe.find("cifar10_resnet18w16")(None, quick=True).replace(**fields)
@@ -22,7 +25,7 @@ def tiny(**fields):
 def test_every_recipe_runs_quickly(name, tmp_path, monkeypatch):
     result = train_main(name, tmp_path, monkeypatch)
     assert result["epochs"] == 2 and 0 <= result["accuracy"] <= 1
-    assert result["recipe"]["attention"] == "se" and result["seed"] == 3
+    assert result["recipe"]["attention"] == "eca" and result["seed"] == 3
     rows = (tmp_path / "history.csv").read_text("utf-8").splitlines()
     assert rows[0] == "epoch,size,loss,accuracy,learning_rate,seconds" and len(rows) == 3
     kept = {"history.csv", "result.json", "state.safetensors", "weights.safetensors"}
@@ -31,7 +34,7 @@ def test_every_recipe_runs_quickly(name, tmp_path, monkeypatch):
 
 def train_main(name, output, monkeypatch):
     """The command line of one quick run, with the net made narrow."""
-    words = [name, "--attention", "se", "--seed", "3", "--quick", "--output", str(output)]
+    words = [name, "--attention", "eca", "--seed", "3", "--quick", "--output", str(output)]
     narrow = "model_options={'width': 2, 'stem': 'small'}"
     assert train.main([*words, "--set", narrow]) == 0
     return json.loads((output / "result.json").read_text("utf-8"))
@@ -81,7 +84,7 @@ def test_missing_data_tells_the_command(tmp_path, monkeypatch):
 
 
 def test_the_twins_start_alike():
-    plain, gated = train.build(tiny(), 10, 5), train.build(tiny(attention="cbam"), 10, 5)
+    plain, gated = train.build(tiny(), 10, 5), train.build(tiny(attention=CBAM), 10, 5)
     shared = {w.path: keras.ops.convert_to_numpy(w) for w in plain.weights}
     found = {w.path: keras.ops.convert_to_numpy(w) for w in gated.weights}
     assert set(shared) < set(found)
@@ -92,7 +95,7 @@ def test_the_twins_start_alike():
 
 
 def test_weight_decay_spares_norms_and_biases():
-    chosen = tiny(attention="cbam", weight_decay=0.5)
+    chosen = tiny(attention=CBAM, weight_decay=0.5)
     model = train.build(chosen, 10, 0)
     train.compile_(model, chosen, 4)
     decayed = {w.path for w in model.trainable_weights if model.optimizer._use_weight_decay(w)}
@@ -200,8 +203,8 @@ def test_a_state_of_another_model_is_refused(tmp_path):
     model = train.build(tiny(), 10, 0)
     train.compile_(model, tiny(), 4)
     state.save(tmp_path / "state.safetensors", model, [])
-    other = train.build(tiny(attention="se"), 10, 0)
-    train.compile_(other, tiny(attention="se"), 4)
+    other = train.build(tiny(attention="eca"), 10, 0)
+    train.compile_(other, tiny(attention="eca"), 4)
     with pytest.raises(ValueError, match="belongs to another model"):
         state.restore(tmp_path / "state.safetensors", other)
 

@@ -5,7 +5,7 @@ from keras import ops
 
 from ...ops import pool
 from ..base import AttentionLayer
-from ..checks import at_least, optional_at_least
+from ..checks import at_least, optional_at_least, reduced
 
 POOLS = ("avg", "max")
 
@@ -15,14 +15,15 @@ class ChannelGate(AttentionLayer):
     """y = x * sigmoid(M(mean x) + M(max x)), M(z) = W2 relu(W1 z + b1) + b2, both over space.
 
     Args:
-        reduction: Integer >= 1; the hidden layer has max(1, channels // reduction) units.
+        reduction: Integer >= 1; the hidden layer has channels // reduction units.
         hidden: Width of the hidden layer; None takes it from `reduction`.
         use_bias: Whether the two dense layers have biases.
         pools: Which descriptors to add up: "avg", "max" or both.
         **kwargs: `identity_init`, `data_format`, `dtype`, `name`.
     Input shape: (batch, height, width, channels), or channels first. Output shape: the same.
     Scores: (batch, channels), the factor of each channel.
-    Raises: ValueError if `reduction` or `hidden` is below 1, or `pools` is empty or unknown.
+    Raises: ValueError if `reduction` or `hidden` is below 1, `reduction` above the channels, or
+        `pools` empty or unknown.
     Differs from timm's ChannelAttn, which has no biases by default; as M is shared and the sum
     comes after it, b2 counts once for each pool here and in the authors' code.
     Reference: Woo et al., "CBAM: Convolutional Block Attention Module", ECCV 2018,
@@ -53,7 +54,8 @@ class ChannelGate(AttentionLayer):
     def build(self, input_shape):
         super().build(input_shape)
         channels = input_shape[self.channel]
-        hidden = self.hidden or max(1, channels // self.reduction)
+        owner = f"ChannelGate {self.name!r}"
+        hidden = self.hidden or reduced(channels, owner, reduction=self.reduction)
         self.squeeze = self.add_dense(
             channels, hidden, activation="relu", use_bias=self.use_bias, name="squeeze"
         )

@@ -5,7 +5,7 @@ from keras import ops
 
 from ...ops import axes
 from ..base import AttentionLayer
-from ..checks import at_least
+from ..checks import at_least, reduced
 
 
 @keras.saving.register_keras_serializable("keras_attention")
@@ -25,14 +25,15 @@ class GatherExcite(AttentionLayer):
             from the entire map.
         extra_params: Whether G has parameters.
         use_mlp: Whether there is an E.
-        reduction: Integer >= 1; the hidden layer of E has max(1, channels // reduction) units.
+        reduction: Integer >= 1; the hidden layer of E has channels // reduction units.
         **kwargs: `identity_init`, `data_format`, `dtype`, `name`.
     Input shape: (batch, height, width, channels), or channels first, with known height and width
         for extent 0 with `extra_params`. Output shape: the same.
     Scores: (batch, channels), the factor of each channel, for extent 0; else
         (batch, height, width), the factor of each position, as the mean over channels.
     Raises: ValueError if `extent` is negative or, with `extra_params`, neither 0 nor a power of two
-        above 1; if `reduction` is below 1; for an unknown height or width where they are needed.
+        above 1; if `reduction` is below 1 or above the channels; for an unknown height
+        or width where they are needed.
     Differs from timm, which has no relu between G with parameters and E; the authors' published
     networks have it. Where `extent` does not divide a side, the nearest position is that of
     torch's "nearest" mode: position i takes entry i * gathered // side.
@@ -66,10 +67,11 @@ class GatherExcite(AttentionLayer):
     def build(self, input_shape):
         super().build(input_shape)
         channels = input_shape[self.channel]
+        owner = f"GatherExcite {self.name!r}"
         if self.extra_params:
             self.build_gather(input_shape, channels)
         if self.use_mlp:
-            hidden = max(1, channels // self.reduction)
+            hidden = reduced(channels, owner, reduction=self.reduction)
             self.squeeze = self.add_dense(channels, hidden, activation="relu", name="squeeze")
             self.excite = self.add_dense(hidden, channels, name="excite")
 

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from ..base import AttentionLayer
-from ..checks import at_least, optional_at_least
+from ..checks import at_least, optional_at_least, reduced
 
 
 @keras.saving.register_keras_serializable("keras_attention")
@@ -12,7 +12,7 @@ class SqueezeExcite(AttentionLayer):
     """y = x * gate(W2 activation(W1 z + b1) + b2), where z is the mean of x over space.
 
     Args:
-        reduction: Integer >= 1; the hidden layer has max(1, channels // reduction) units.
+        reduction: Integer >= 1; the hidden layer has channels // reduction units.
         hidden: Width of the hidden layer; None takes it from `reduction`.
         activation: Activation of the hidden layer.
         gate: Activation of the output, the sigmoid in the paper.
@@ -20,7 +20,7 @@ class SqueezeExcite(AttentionLayer):
         **kwargs: `identity_init`, `data_format`, `dtype`, `name`.
     Input shape: (batch, height, width, channels), or channels first. Output shape: the same.
     Scores: (batch, channels), the factor of each channel.
-    Raises: ValueError if `reduction` or `hidden` is below 1.
+    Raises: ValueError if `reduction` or `hidden` is below 1, or `reduction` above the channels.
     Differs from the paper: both layers have a bias, which its equation (3) does not show.
     Differs from timm, which rounds the hidden width to a multiple of 8.
     Reference: Hu, Shen, Sun, "Squeeze-and-Excitation Networks", CVPR 2018, arXiv:1709.01507.
@@ -47,7 +47,8 @@ class SqueezeExcite(AttentionLayer):
     def build(self, input_shape):
         super().build(input_shape)
         channels = input_shape[self.channel]
-        hidden = self.hidden or max(1, channels // self.reduction)
+        owner = f"SqueezeExcite {self.name!r}"
+        hidden = self.hidden or reduced(channels, owner, reduction=self.reduction)
         self.squeeze = self.add_dense(
             channels, hidden, activation=self.activation, use_bias=self.use_bias, name="squeeze"
         )

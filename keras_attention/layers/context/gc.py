@@ -6,7 +6,7 @@ from keras import ops
 from ...ops import axes
 from ...ops.dot_product import masked_softmax
 from ..base import AttentionLayer
-from ..checks import at_least, nearest, optional_at_least
+from ..checks import at_least, nearest, optional_at_least, reduced
 
 FUSES = ("add", "scale")
 
@@ -20,13 +20,14 @@ class GlobalContext(AttentionLayer):
 
     Args:
         fuse: "add" or "scale".
-        reduction: Integer >= 1; the hidden layer has max(1, channels // reduction) units.
+        reduction: Integer >= 1; the hidden layer has channels // reduction units.
         hidden: Width of the hidden layer; None takes it from `reduction`.
         epsilon: Added to the variance in the layer normalisation.
         **kwargs: `identity_init`, `data_format`, `dtype`, `name`.
     Input shape: (batch, height, width, channels), or channels first. Output shape: the same.
     Scores: (batch, 1, height * width), the weight of each position in the context.
-    Raises: ValueError for an unknown `fuse`, and if `reduction` or `hidden` is below 1.
+    Raises: ValueError for an unknown `fuse`, if `reduction` or `hidden` is below 1, or
+        `reduction` above the channels.
     Differs from timm's GlobalContext: that one scales unless told to add, its reduction is 8, its
         epsilon 1e-6, and its `fuse_add` starts with a random bias, so not as the identity.
     Reference: Cao et al., "GCNet: Non-local Networks Meet Squeeze-Excitation Networks and Beyond",
@@ -59,7 +60,8 @@ class GlobalContext(AttentionLayer):
     def build(self, input_shape):
         super().build(input_shape)
         channels = input_shape[self.channel]
-        hidden = self.hidden or max(1, channels // self.reduction)
+        owner = f"GlobalContext {self.name!r}"
+        hidden = self.hidden or reduced(channels, owner, reduction=self.reduction)
         self.score = self.add_dense(channels, 1, kernel_initializer="he_normal", name="score")
         self.squeeze = self.add_dense(channels, hidden, name="squeeze")
         self.norm = self.add(

@@ -5,7 +5,7 @@ from keras import ops
 
 from ...ops import axes
 from ..base import AttentionLayer
-from ..checks import at_least, one_of
+from ..checks import at_least, one_of, reduced
 
 COMBINE = ("sum", "product")
 NORM = {"epsilon": 1e-5, "momentum": 0.9}
@@ -22,14 +22,15 @@ class BAM(AttentionLayer):
     Args:
         combine: "sum", the paper's form, or "product", that of the authors' code, which has no
             normalisation of M_c and M_s.
-        reduction: Integer >= 1; the hidden width of both is max(1, channels // reduction).
+        reduction: Integer >= 1; the hidden width of both is channels // reduction.
         dilation: Integer >= 1, distance of the dilated convolutions' taps in pixels.
         num_dilated: Integer >= 1, how many of them there are.
         **kwargs: `identity_init`, `data_format`, `dtype`, `name`.
     Input shape: (batch, height, width, channels), or channels first. Output shape: the same.
     Scores: (batch, height, width), the factor of each position, as the mean over channels: between
         1 and 2.
-    Raises: ValueError if `combine` is unknown, or one of the integers is below 1.
+    Raises: ValueError if `combine` is unknown, one of the integers is below 1, or `reduction`
+        is above the channels.
     Differs from the paper: the normalisations and relus inside of M_c and M_s are from the
     authors' code. Differs from that code, whose mean is over a square only. The module is made to
     stand after the stages of a network, where a map shrinks, and not in each block.
@@ -55,7 +56,8 @@ class BAM(AttentionLayer):
     def build(self, input_shape):
         super().build(input_shape)
         channels = input_shape[self.channel]
-        hidden = max(1, channels // self.reduction)
+        owner = f"BAM {self.name!r}"
+        hidden = reduced(channels, owner, reduction=self.reduction)
         self.channel_squeeze = self.add_dense(channels, hidden, name="channel_squeeze")
         self.channel_norm = self.add_vector_norm(hidden, "channel_norm")
         self.channel_excite = self.add_dense(hidden, channels, name="channel_excite")

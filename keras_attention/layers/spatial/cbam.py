@@ -13,8 +13,7 @@ class CBAM(AttentionLayer):
     """y = spatial_gate(channel_gate(x)): channels first, then positions.
 
     Args:
-        reduction: Integer >= 1; the channel gate's hidden layer has max(1, channels // reduction)
-            units.
+        reduction: Integer >= 1; the channel gate's hidden layer has channels // reduction units.
         hidden: Width of that hidden layer; None takes it from `reduction`.
         kernel_size: Odd integer, side of the spatial gate's window in pixels.
         use_bias: Whether the channel gate's dense layers have biases.
@@ -23,7 +22,8 @@ class CBAM(AttentionLayer):
         **kwargs: `identity_init`, `data_format`, `dtype`, `name`.
     Input shape: (batch, height, width, channels), or channels first. Output shape: the same.
     Scores: {"channel": (batch, channels), "spatial": (batch, height, width)}, the two factors.
-    Raises: ValueError if `reduction` or `hidden` is below 1, or `kernel_size` is even.
+    Raises: ValueError if `reduction` or `hidden` is below 1, `reduction` above the channels, or
+        `kernel_size` even.
     Differs from timm's CbamModule: biases in the channel gate, and the order [max; mean] in the
     spatial one, both as in the authors' code. The branch starts scaled by about 0.25, so compare
     with a constant gate of that size before crediting attention.

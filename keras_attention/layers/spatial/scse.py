@@ -16,15 +16,14 @@ class ConcurrentSqueezeExcite(AttentionLayer):
     """y = x * channel gate + x * spatial gate, or their maximum, or x * both gates.
 
     Args:
-        reduction: Integer >= 1; the channel gate's hidden layer has max(1, channels // reduction)
-            units.
+        reduction: Integer >= 1; the channel gate's hidden layer has channels // reduction units.
         combine: "add"; "max" of the two gated maps, element by element; or "multiply", which
             multiplies the two gates.
         **kwargs: `identity_init`, `data_format`, `dtype`, `name`.
     Input shape: (batch, height, width, channels), or channels first. Output shape: the same.
     Scores: {"channel": (batch, channels), "spatial": (batch, height, width)}, the two gates. The
         factor is their sum, up to 2, with "add" and their product with "multiply".
-    Raises: ValueError if `reduction` is below 1 or `combine` is unknown.
+    Raises: ValueError if `reduction` is below 1 or above the channels, or `combine` is unknown.
     Differs from segmentation_models_pytorch, whose `reduction` is 16 by default; the paper found 2
     the best.
     Reference: Roy, Navab, Wachinger, "Concurrent Spatial and Channel Squeeze & Excitation in Fully

@@ -6,7 +6,7 @@ from keras import ops
 from ...ops import axes, windows
 from ...ops.dot_product import masked_softmax
 from ..base import AttentionLayer
-from ..checks import at_least, divides, optional_at_least, rate
+from ..checks import at_least, divides, optional_at_least, rate, reduced
 
 
 @keras.saving.register_keras_serializable("keras_attention")
@@ -62,7 +62,10 @@ class BilinearAttentionTransform(AttentionLayer):
     def build(self, input_shape):
         super().build(input_shape)
         channels, groups = input_shape[self.channel], self.groups
-        hidden = self.hidden or groups * max(1, channels // (self.reduction * groups))
+        hidden = self.hidden
+        if hidden is None:
+            owner = f"BilinearAttentionTransform {self.name!r}"
+            hidden = groups * max(1, reduced(channels, owner, reduction=self.reduction) // groups)
         self.squeeze, self.squeeze_norm = self.add_unit(channels, hidden, "squeeze")
         self.describe, self.describe_norm = self.add_unit(hidden, groups, "describe")
         strips, shares = self.num_blocks * groups, self.num_blocks**2 * groups

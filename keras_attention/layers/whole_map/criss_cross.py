@@ -6,7 +6,7 @@ from keras import ops
 from ...ops import axes, lines
 from ...ops.dot_product import MASKED, masked_softmax
 from ..base import AttentionLayer
-from ..checks import at_least
+from ..checks import at_least, reduced
 
 
 @keras.saving.register_keras_serializable("keras_attention")
@@ -17,13 +17,13 @@ class CrissCrossAttention(AttentionLayer):
     every position. Time and memory grow like N sqrt(N) for N positions.
 
     Args:
-        reduction: Integer >= 1; query and key have max(1, channels // reduction) channels.
+        reduction: Integer >= 1; query and key have channels // reduction channels.
         recurrence: Integer >= 1, the number of passes; all use the same weights.
         **kwargs: `identity_init`, `data_format`, `dtype`, `name`.
     Input shape: (batch, height, width, channels), or channels first. Output shape: the same.
     Scores: (batch, 1, N, N), those of the last pass, with zeros outside the own row and column.
         Rows sum to 1. Takes N * N numbers, built only when asked for.
-    Raises: ValueError if `reduction` or `recurrence` is below 1.
+    Raises: ValueError if `reduction` or `recurrence` is below 1, or `reduction` above the channels.
     Starts as the identity: gamma is zero.
     Reference: Huang et al., "CCNet: Criss-Cross Attention for Semantic Segmentation", ICCV 2019,
         arXiv:1811.11721.
@@ -40,7 +40,8 @@ class CrissCrossAttention(AttentionLayer):
     def build(self, input_shape):
         super().build(input_shape)
         channels = input_shape[self.channel]
-        hidden = max(1, channels // self.reduction)
+        owner = f"CrissCrossAttention {self.name!r}"
+        hidden = reduced(channels, owner, reduction=self.reduction)
         self.query = self.add_dense(channels, hidden, name="query")
         self.key = self.add_dense(channels, hidden, name="key")
         self.value = self.add_dense(channels, channels, name="value")

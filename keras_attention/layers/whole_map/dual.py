@@ -13,13 +13,13 @@ class DualAttention(AttentionLayer):
     """y = x + gamma_p P(x) + gamma_c Q(x): attention over positions and over channels, added up.
 
     Args:
-        reduction: Integer >= 1; query and key of the position attention have
-            max(1, channels // reduction) channels.
+        reduction: Integer >= 1; query and key of the position attention have channels // reduction
+            channels.
         **kwargs: `identity_init`, `data_format`, `dtype`, `name`.
     Input shape: (batch, height, width, channels), or channels first. Output shape: the same.
     Scores: {"position": (batch, 1, N, N), "channel": (batch, 1, channels, channels)} with
         N = height * width. Rows sum to 1.
-    Raises: ValueError if `reduction` is below 1.
+    Raises: ValueError if `reduction` is below 1 or above the channels.
     Starts as the identity: both gammas are zero.
     Differs from the sum of `PositionAttention` and `ChannelAffinityAttention`, which has x twice;
     the 3 x 3 convolutions that the paper puts around each branch belong to the model.

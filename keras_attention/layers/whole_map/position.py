@@ -6,7 +6,7 @@ from keras import ops
 from ...ops import axes
 from ...ops.dot_product import attend
 from ..base import AttentionLayer
-from ..checks import at_least
+from ..checks import at_least, reduced
 
 
 @keras.saving.register_keras_serializable("keras_attention")
@@ -14,11 +14,11 @@ class PositionAttention(AttentionLayer):
     """y = x + gamma softmax(query(x) key(x)^T) value(x), each position looking at all.
 
     Args:
-        reduction: Integer >= 1; query and key have max(1, channels // reduction) channels.
+        reduction: Integer >= 1; query and key have channels // reduction channels.
         **kwargs: `identity_init`, `data_format`, `dtype`, `name`.
     Input shape: (batch, height, width, channels), or channels first. Output shape: the same.
     Scores: (batch, 1, N, N) with N = height * width. Rows sum to 1.
-    Raises: ValueError if `reduction` is below 1.
+    Raises: ValueError if `reduction` is below 1 or above the channels.
     Starts as the identity: gamma is zero. There is no scale of the products and no projection of
     the output. Differs from pytorchcv, whose gamma starts at 1.
     Reference: Fu et al., "Dual Attention Network for Scene Segmentation", CVPR 2019,
@@ -35,7 +35,8 @@ class PositionAttention(AttentionLayer):
     def build(self, input_shape):
         super().build(input_shape)
         channels = input_shape[self.channel]
-        hidden = max(1, channels // self.reduction)
+        owner = f"PositionAttention {self.name!r}"
+        hidden = reduced(channels, owner, reduction=self.reduction)
         self.query = self.add_dense(channels, hidden, name="query")
         self.key = self.add_dense(channels, hidden, name="key")
         self.value = self.add_dense(channels, channels, name="value")

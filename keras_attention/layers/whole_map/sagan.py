@@ -6,7 +6,7 @@ from keras import ops
 from ...ops import axes, pool
 from ...ops.dot_product import attend
 from ..base import AttentionLayer
-from ..checks import at_least
+from ..checks import at_least, reduced
 from ..spectral_norm import SpectralDense
 
 
@@ -15,7 +15,7 @@ class SelfAttention2D(AttentionLayer):
     """y = x + gamma W_out (softmax(query(x) key(x)^T) value(x)), without a scale of the products.
 
     Args:
-        key_reduction: Integer >= 1; query and key have max(1, channels // key_reduction) channels.
+        key_reduction: Integer >= 1; query and key have channels // key_reduction channels.
         value_reduction: Integer >= 1; the same for the value.
         pool: Whether keys and values are 2 x 2 maxima, a quarter of the positions.
         use_projection: Whether there is a W_out.
@@ -26,9 +26,10 @@ class SelfAttention2D(AttentionLayer):
     Input shape: (batch, height, width, channels), or channels first. Output shape: the same.
     Scores: (batch, 1, N, N / 4), or (batch, 1, N, N) without `pool`, N = height * width. Rows sum
         to 1.
-    Raises: ValueError if a reduction is below 1; if `use_projection` is False and value_reduction
-        is not 1; with `pool`, for an odd height or width. Where these are unknown when the layer
-        is built, an odd last row or column is pooled by itself.
+    Raises: ValueError if a reduction is below 1 or above the channels; if
+        `use_projection` is False and value_reduction is not 1; with `pool`, for an odd height or
+        width. Where these are unknown when the layer is built, an odd last row or column is
+        pooled by itself.
     Starts as the identity: gamma is zero.
     Differs from the paper's text: the defaults are those of the authors' code. The text has
     value_reduction=8, pool=False; the common port to torch value_reduction=1, pool=False,
@@ -73,8 +74,9 @@ class SelfAttention2D(AttentionLayer):
                 f"pool=False takes any. Received: input_shape={tuple(input_shape)}"
             )
         channels = input_shape[self.channel]
-        keys = max(1, channels // self.key_reduction)
-        values = max(1, channels // self.value_reduction)
+        owner = f"SelfAttention2D {self.name!r}"
+        keys = reduced(channels, owner, key_reduction=self.key_reduction)
+        values = reduced(channels, owner, value_reduction=self.value_reduction)
         self.query = self._projection(channels, keys, "query")
         self.key = self._projection(channels, keys, "key")
         self.value = self._projection(channels, values, "value")

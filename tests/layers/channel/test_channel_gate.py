@@ -59,7 +59,7 @@ def test_width_of_the_hidden_layer():
         return weight_shapes(built(ChannelGate(**options), (1, 4, 4, channels)))["squeeze/bias"]
 
     assert width(64) == (4,)
-    assert width(8) == (1,)
+    assert width(16) == (1,)
     assert width(64, reduction=5, hidden=7) == (7,)
 
 

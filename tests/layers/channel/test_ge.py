@@ -135,7 +135,7 @@ def test_the_kind_of_its_scores():
 
 @pytest.mark.parametrize("data_format", DATA_FORMATS)
 def test_a_tenth_of_the_running_statistics_is_new_at_each_step(data_format):
-    layer = randomise(built(GatherExcite(4, True, data_format=data_format)))
+    layer = randomise(built(GatherExcite(4, True, reduction=2, data_format=data_format)))
     x = to_layout(random_map(), data_format)
     path = "gather_norm_{}/moving_mean"
     means = []

@@ -67,10 +67,10 @@ def test_contract(fuse):
 
 def test_adding_starts_as_the_identity_and_scaling_as_a_half():
     x = random_map()
-    layer = GlobalContext()
+    layer = GlobalContext(reduction=2)
     assert_equal(layer(x), x)
     assert isinstance(layer.score.kernel_initializer, keras.initializers.HeNormal)
-    assert_equal(GlobalContext("scale")(x), x / 2)
+    assert_equal(GlobalContext("scale", reduction=2)(x), x / 2)
 
 
 def test_equal_logits_give_the_mean():
@@ -84,7 +84,7 @@ def test_equal_logits_give_the_mean():
 
 
 def test_scores_follow_the_positions_row_by_row():
-    x, layer = random_map(), randomise(built(GlobalContext()))
+    x, layer = random_map(), randomise(built(GlobalContext(reduction=2)))
     _, scores = layer(x, return_attention_scores=True)
     logits = x @ weight_values(layer)["score/kernel"][:, 0]
     best = [np.unravel_index(one.argmax(), one.shape) for one in logits]
@@ -97,7 +97,7 @@ def test_width_of_the_hidden_layer():
         return weight_shapes(layer)["squeeze/bias"]
 
     assert width(64) == (4,)
-    assert width(8) == (1,)
+    assert width(16) == (1,)
     assert width(64, reduction=5, hidden=7) == (7,)
 
 

@@ -49,7 +49,7 @@ def test_the_width_of_the_channel_gate():
 
     assert width() == (6,)
     assert width(reduction=3) == (4,)
-    assert width(reduction=16) == (1,)
+    assert width(reduction=12) == (1,)
 
 
 def test_rejects_an_unknown_way_to_combine():
