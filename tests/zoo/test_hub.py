@@ -7,8 +7,8 @@ from huggingface_hub import constants
 
 from keras_attention import zoo
 from keras_attention.zoo import hub as ours
+from tests import fake_hub
 
-from .loopback import COMMIT, running
 from .parity import timm_folder
 
 REPO = "timm/test_resnet.r160_in1k"
@@ -23,15 +23,10 @@ def checkpoint(tmp_path_factory):
 
 
 @pytest.fixture
-def hub(checkpoint, tmp_path, monkeypatch):
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-    with running() as hub:
-        template = hub.address + "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-        monkeypatch.setattr(constants, "ENDPOINT", hub.address)
-        hub.add(REPO, checkpoint)
-        hub.add("someone/tuned", checkpoint)
+def hub(checkpoint, tmp_path):
+    with fake_hub.connected(tmp_path) as hub:
+        hub.add(REPO, checkpoint, tag="v1")
+        hub.add("someone/tuned", checkpoint, tag="v1")
         yield hub
 
 
@@ -43,37 +38,38 @@ def test_a_file_is_fetched_once(hub, checkpoint):
     folder = fetch()
     for name in FILES:
         assert (folder / name).read_bytes() == (checkpoint / name).read_bytes()
-    bodies = [path for method, path in hub.requests if method == "GET"]
-    assert len([path for path in bodies if "/resolve/" in path]) == 2
+    assert len(hub.asked("/resolve/", "GET")) == 2
+    hub.requests.clear()
     fetch()
-    assert [path for method, path in hub.requests if method == "GET"] == bodies
+    assert not hub.asked(method="GET")
 
 
 def test_a_pinned_commit_needs_no_network_once_cached(hub):
-    fetch(COMMIT)
-    before = len(hub.requests)
-    fetch(COMMIT)
-    assert len(hub.requests) == before
+    fetch(hub.head(REPO))
+    hub.requests.clear()
+    fetch(hub.head(REPO))
+    assert hub.requests == []
 
 
 def test_a_damaged_download_is_fetched_again(hub, checkpoint):
-    hub.damage = 1
+    fault = hub.fault(FILES[0], flip=True, times=1)
     assert (fetch() / FILES[0]).read_bytes() == (checkpoint / FILES[0]).read_bytes()
-    assert hub.damage == 0
+    assert fault.times == 0
 
 
 def test_a_download_that_stays_damaged_is_refused(hub):
-    hub.damage = 2
+    hub.fault(FILES[0], flip=True, times=2)
     with pytest.raises(zoo.IntegrityError, match=r"config.json is not what the Hub says it is"):
         fetch()
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_damaged_in_the_cache_is_fetched_again(hub, checkpoint, name):
-    path = fetch(COMMIT) / name
+    commit = hub.head(REPO)
+    path = fetch(commit) / name
     with open(os.path.realpath(path), "r+b") as file:  # noqa: PTH123
         file.write(b"?")
-    assert (fetch(COMMIT) / name).read_bytes() == (checkpoint / name).read_bytes()
+    assert (fetch(commit) / name).read_bytes() == (checkpoint / name).read_bytes()
 
 
 def test_unknown_repositories_revisions_and_files(hub):
