@@ -117,6 +117,16 @@ def arguments_of(name: str) -> dict:
     return dict(_family(name).VARIANTS[name])
 
 
+def options_of(name: str) -> tuple[str, ...]:
+    """What a caller of `build` may change of an architecture, beside the arguments it names."""
+    return tuple(_family(name).OPTIONS)
+
+
+def default_size_of(name: str) -> int:
+    """Height and width of the images that an architecture was made for, in pixels."""
+    return _family(name).default_size(_family(name).VARIANTS[name])
+
+
 def _family(name: str):
     for family in FAMILIES:
         if name in family.VARIANTS:

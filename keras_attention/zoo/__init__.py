@@ -1,32 +1,59 @@
 """Published models: load one by name, classify with it, see what is known of it."""
 
+from .cached import Cached, Finding, cache_info, remove_cached, verify
 from .classification import Prediction, centre, classify, preprocess
 from .errors import (
+    AccessError,
+    CacheError,
     ConversionError,
     HubError,
     ImageError,
     IntegrityError,
+    ManifestError,
+    NotFoundError,
+    OfflineError,
+    UnknownArchitectureError,
     UnknownModelError,
+    UnsafePathError,
+    VersionError,
+    WeightsError,
     ZooError,
 )
 from .images import read as read_image
 from .index import ModelInfo, info, list_models
 from .loading import load
+from .publishing import Published, publish
 
 __all__ = [
+    "AccessError",
+    "CacheError",
+    "Cached",
     "ConversionError",
+    "Finding",
     "HubError",
     "ImageError",
     "IntegrityError",
+    "ManifestError",
     "ModelInfo",
+    "NotFoundError",
+    "OfflineError",
     "Prediction",
+    "Published",
+    "UnknownArchitectureError",
     "UnknownModelError",
+    "UnsafePathError",
+    "VersionError",
+    "WeightsError",
     "ZooError",
+    "cache_info",
     "centre",
     "classify",
     "info",
     "list_models",
     "load",
     "preprocess",
+    "publish",
     "read_image",
+    "remove_cached",
+    "verify",
 ]

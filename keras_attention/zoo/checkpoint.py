@@ -4,11 +4,12 @@ import contextlib
 import dataclasses
 import json
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
+from . import model_args
 from .errors import ConversionError, IntegrityError
 
 CONFIG, TENSORS = "config.json", "model.safetensors"
@@ -21,15 +22,15 @@ class Checkpoint:
     """What a checkpoint says of itself.
 
     `arguments` are those of `models.build`, without the size of the images; `size` is that size,
-    (height, width). `tensors` is the path of its safetensors file. `pool` is how its network pools,
-    in timm's words, where it says.
+    (height, width). `tensors` gives the path of its safetensors file, once that may be read.
+    `pools` says how its network pools, in timm's words, once, twice or not at all.
     """
 
     architecture: str
     arguments: Mapping[str, Any]
     size: tuple[int, int]
-    tensors: pathlib.Path | None
-    pool: str | None = None
+    tensors: Callable[[], pathlib.Path] | None
+    pools: tuple[str, ...] = ()
 
 
 def described(architecture: str, arguments: Mapping[str, Any], size) -> Checkpoint:
@@ -37,12 +38,17 @@ def described(architecture: str, arguments: Mapping[str, Any], size) -> Checkpoi
     return Checkpoint(architecture, {"num_classes": 1000, **arguments}, tuple(size), None)
 
 
-def read(folder: pathlib.Path, labels: tuple[str, ...] | None = None) -> Checkpoint:
+def read(
+    folder: pathlib.Path,
+    labels: tuple[str, ...] | None = None,
+    tensors: Callable[[], pathlib.Path] | None = None,
+) -> Checkpoint:
     """The checkpoint in a folder laid out as timm lays out its repositories.
 
     Args:
         folder: Holds config.json and model.safetensors.
         labels: Names of the classes where the description has none and as many classes.
+        tensors: Gives the path of the safetensors file if it is not simply that of the folder.
     Raises: IntegrityError for a file that is missing or no description of a checkpoint.
     """
     config = _config(folder / CONFIG)
@@ -62,17 +68,22 @@ def read(folder: pathlib.Path, labels: tuple[str, ...] | None = None) -> Checkpo
             "labels": None if names is None else tuple(map(str, names)),
         }
         architecture = str(config["architecture"])
+        given_arguments = dict(config.get("model_args") or {})
     except (KeyError, TypeError, ValueError) as error:
         raise IntegrityError(
             f"{folder / CONFIG} does not describe a checkpoint as timm does: {error!r}"
         ) from error
     if channels != 3:
         raise ConversionError(f"{folder / CONFIG}: only RGB. Received: input_size={channels}, ...")
-    tensors = folder / TENSORS
-    if not tensors.is_file():
+    path = folder / TENSORS
+    if not path.is_file():
         raise IntegrityError(f"{folder} has no {TENSORS}. It has: {_listing(folder)}.")
-    pool = config.get("global_pool")
-    return Checkpoint(architecture, arguments, (height, width), tensors, pool)
+    tensors = tensors or (lambda: path)
+    told = model_args.read(given_arguments, architecture, str(folder / CONFIG))
+    if told.attention:
+        arguments["attention"] = told.attention
+    pools = tuple(one for one in (config.get("global_pool"), told.pool) if one)
+    return Checkpoint(architecture, arguments, told.size or (height, width), tensors, pools)
 
 
 @contextlib.contextmanager
@@ -84,14 +95,13 @@ def opened(path: pathlib.Path) -> Iterator[tuple[dict[str, tuple[int, ...]], Any
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(path, framework="numpy") as file:
+        # Read, not mapped: what a mapping of the file has shown stays in memory with it.
+        with safe_open(path, framework="numpy", backend="pread") as file:
             shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}
 
             def tensor(name: str) -> np.ndarray:
-                # Opened for each: what one mapping of the file has read stays in memory with it.
-                with safe_open(path, framework="numpy") as again:
-                    array = again.get_tensor(name)
-                if array.dtype.kind == "f" and not np.isfinite(array).all():
+                array = file.get_tensor(name)
+                if not np.isfinite(array).all():
                     raise IntegrityError(f"{path} holds values that are not finite in {name!r}")
                 return array
 

@@ -12,6 +12,7 @@ from typing import Any
 from ..layers import list_layers
 from ..layers.checks import nearest
 from .errors import UnknownModelError
+from .manifest import File
 
 PATH = pathlib.Path(__file__).parent / "index.json"
 TIMM = pathlib.Path(__file__).parent / "timm.json"
@@ -50,6 +51,10 @@ class ModelInfo:
     data_licence: str | None = None
     recipe: str | None = None
     origin: Mapping[str, Any] | None = None
+    repo: str | None = None
+    commit: str | None = None
+    tag: str | None = None
+    files: Mapping[str, File] = dataclasses.field(default_factory=dict)
     file: str | None = None
     sha256: str | None = None
     size: int | None = None
@@ -150,6 +155,8 @@ def _entry(name: str, fields: Mapping[str, Any]) -> ModelInfo:
     labels = fields.get("labels", ())
     # The thousand names are kept once, for all who have them.
     values["labels"] = imagenet_labels() if labels == "imagenet" else tuple(labels)
+    files = fields.get("files", {})
+    values["files"] = {path: File(**entry) for path, entry in files.items()}
     return ModelInfo(name=name, **values)
 
 

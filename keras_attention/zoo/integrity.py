@@ -5,11 +5,14 @@ import pathlib
 
 from .errors import IntegrityError
 
+REMEDY = "Install keras-attention-zoo again to restore it."
 
-def read_verified(path: pathlib.Path, size: int, sha256: str) -> bytes:
+
+def read_verified(path: pathlib.Path, size: int, sha256: str, remedy: str = REMEDY) -> bytes:
     """The content of a file, if it has the expected size in bytes and SHA-256.
 
-    What is returned is what was hashed: the file is read once.
+    What is returned is what was hashed: the file is read once. `remedy` is what may help, for the
+    error.
     Raises: IntegrityError that names the file, what was expected and what is there.
     """
     expected = f"Expected {size} bytes with SHA-256 {sha256}."
@@ -18,17 +21,14 @@ def read_verified(path: pathlib.Path, size: int, sha256: str) -> bytes:
         # A wrong size is told without reading, so that no file is too large to refuse.
         if actual_size != size:
             raise IntegrityError(
-                f"{path} has the wrong size. {expected} Received: {actual_size} bytes. {REMEDY}"
+                f"{path} has the wrong size. {expected} Received: {actual_size} bytes. {remedy}"
             )
         content = path.read_bytes()
     except OSError as error:
-        raise IntegrityError(f"{path} cannot be read: {error}. {expected} {REMEDY}") from error
+        raise IntegrityError(f"{path} cannot be read: {error}. {expected} {remedy}") from error
     actual = hashlib.sha256(content).hexdigest()
     if actual != sha256:
         raise IntegrityError(
-            f"{path} is not the published file. {expected} Received: SHA-256 {actual}. {REMEDY}"
+            f"{path} is not the published file. {expected} Received: SHA-256 {actual}. {remedy}"
         )
     return content
-
-
-REMEDY = "Install keras-attention-zoo again to restore it."

@@ -1,6 +1,7 @@
 """From a name to a model that classifies."""
 
 import contextlib
+import dataclasses
 import logging
 import pathlib
 from collections.abc import Iterator, Sequence
@@ -8,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import keras
 
 from .. import models
-from . import checkpoint, foreign, hub, index, integrity, origin
+from . import checkpoint, foreign, hub, index, integrity, layout, manifest, origin, published
 from . import weights as weight_files
 from .changes import Changes
 
@@ -27,13 +28,17 @@ def load(
     attention: models.Slots = None,
     features_only: bool = False,
     levels: Sequence[str] | None = None,
+    revision: str | None = None,
+    cache_dir: str | pathlib.Path | None = None,
+    local_files_only: bool = False,
+    token: str | None = None,
 ) -> keras.Model:
     """A pretrained model: RGB images in 0..255 in, logits out.
 
     Args:
         name: One of `list_models()`, such as "timm/seresnet50.ra2_in1k" (perhaps with "@" and a
-            revision); "hf://owner/name" for another repository with a checkpoint of timm; or a
-            folder with config.json and model.safetensors as timm writes them.
+            revision); "hf://owner/name" for another repository, of a model that `publish` or timm
+            put there; or a folder with the files of such a repository.
         num_classes: Makes a new, random head for that many classes and keeps the body, 0 gives
             the pooled features; None keeps the published head and its labels.
         weights: False gives random weights.
@@ -44,26 +49,41 @@ def load(
             and random, which a warning says.
         features_only: Whether the output is a dict of maps, from fine to coarse, instead.
         levels: Which of these maps; None is all.
-    Raises: UnknownModelError for an unknown name; IntegrityError if the weight file is missing,
-        damaged or does not fit; ConversionError where a foreign checkpoint does not fit the
-        architecture. There is no way to random weights but `weights=False`.
+        revision: A branch, tag or commit of a repository. None takes what is in the cache without
+            asking the Hub, and the main branch where nothing is; "main" asks for what is newer.
+        cache_dir: Where files of the Hub are kept; None is the client's choice, which HF_HOME and
+            HF_HUB_CACHE change.
+        local_files_only: Whether to use the cache alone; HF_HUB_OFFLINE=1 means the same.
+        token: Of the Hub; None is that of `hf auth login`, or HF_TOKEN.
+    Raises: UnknownModelError for an unknown name; IntegrityError for a file that is missing, or
+        not the published one even when fetched again; WeightsError, or ConversionError for foreign
+        weights, if they do not fit the architecture; ManifestError for a description that is
+        none; OfflineError, AccessError, NotFoundError, HubError or CacheError where a file cannot
+        be fetched. All are ZooErrors. There is no way to random weights but `weights=False`.
 
     >>> zoo.load("resnet18w16_cbam_cifar10").output_shape
     (None, 10)
     """
     changes = Changes(num_classes, input_shape, attention, features_only, levels, weights)
     with _policy(dtype):
-        if pathlib.Path(name).is_dir():
-            return foreign.load(checkpoint.read(pathlib.Path(name)), changes)
+        folder = pathlib.Path(name)
+        if folder.is_dir():
+            if published.is_in(folder):
+                return published.load(folder, changes)
+            return foreign.load(checkpoint.read(folder), changes)
+        repo, _, given = name.removeprefix("hf://").partition("@")
+        if revision and given and given != revision:
+            raise ValueError(f"Two revisions. Received: name={name!r}, revision={revision!r}")
+        access = hub.Access(revision or given or None, cache_dir, local_files_only, token)
         if name.startswith("hf://"):
-            return foreign.load(_of_hub(name.removeprefix("hf://")), changes)
+            return _of_somebody(repo, changes, access)
         entry = _entry(name)
         if entry is None:
-            return foreign.load(_of_hub(name), changes)
+            return foreign.load(_of_hub(repo, access), changes)
         _mention_licence(entry)
         if entry.source == "timm":
-            return foreign.load(_of_hub(name, entry, weights), changes)
-        return _own(entry, changes)
+            return foreign.load(_of_hub(repo, access, entry, weights), changes)
+        return _own(entry, changes, access)
 
 
 def _entry(name: str) -> index.ModelInfo | None:
@@ -80,14 +100,25 @@ def _entry(name: str) -> index.ModelInfo | None:
 
 
 def _of_hub(
-    name: str, entry: index.ModelInfo | None = None, weights: bool = True
+    repo: str, access: hub.Access, entry: index.ModelInfo | None = None, weights: bool = True
 ) -> checkpoint.Checkpoint:
-    """The checkpoint of a repository, "owner/name" or "owner/name@revision"."""
+    """The checkpoint of timm's in a repository."""
     if entry is not None and not weights:  # all that is needed is in the index
         return checkpoint.described(entry.architecture, entry.arguments, entry.input_size)
-    repo, _, revision = name.partition("@")
-    folder = hub.fetch(repo, (checkpoint.CONFIG, checkpoint.TENSORS), revision or None)
-    return checkpoint.read(folder, entry.labels if entry else None)
+    commit = hub.resolve(repo, (checkpoint.CONFIG, checkpoint.TENSORS), access)
+    folder = hub.fetch(repo, (checkpoint.CONFIG,), commit, access)
+    tensors = hub.fetch_meanwhile(repo, checkpoint.TENSORS, commit, access)
+    return checkpoint.read(folder, entry.labels if entry else None, tensors)
+
+
+def _of_somebody(repo: str, changes: Changes, access: hub.Access) -> keras.Model:
+    """A model of ours or of timm's in a repository that the index does not know."""
+    commit = hub.resolve(repo, (layout.WEIGHTS,), access)
+    access = dataclasses.replace(access, revision=commit)
+    if not hub.has(repo, manifest.NAME, commit, access):
+        return foreign.load(_of_hub(repo, access), changes)
+    folder = hub.fetch(repo, (manifest.NAME, *layout.READ), commit, access)
+    return published.load(folder, changes, links=True)
 
 
 _MENTIONED: set[str] = set()
@@ -104,8 +135,12 @@ def _mention_licence(entry: index.ModelInfo) -> None:
         )
 
 
-def _own(entry: index.ModelInfo, changes: Changes) -> keras.Model:
-    """A model of ours, from the package or from where its weights come from."""
+def _own(entry: index.ModelInfo, changes: Changes, access: hub.Access) -> keras.Model:
+    """A model of ours, from the package, the Hub, or where its weights come from."""
+    if entry.commit and not entry.file and changes.weights:
+        repo = entry.repo or ""
+        folder = hub.fetch(repo, tuple(entry.files), entry.commit, access, entry.files)
+        return published.load(folder, changes, links=True)
     # Read before the model is built, so that a broken file costs no time.
     arrays = _read(entry) if changes.weights and entry.file else {}
     arguments = {**entry.arguments, "labels": entry.labels or None}

@@ -33,7 +33,7 @@ def weights(
     """
     folder = cache()
     path = folder / f"{pathlib.Path(origin['member']).stem}.safetensors"
-    if _is_good(path, origin):
+    if is_good(path, origin):
         return path
     state = read_pth(_member(_download(origin["url"], folder), origin), origin["member"])
     _write(path, convert(state), origin)
@@ -107,7 +107,7 @@ def _replace(path: pathlib.Path, content: bytes) -> None:
         raise
 
 
-def _is_good(path: pathlib.Path, origin: Mapping[str, Any]) -> bool:
+def is_good(path: pathlib.Path, origin: Mapping[str, Any]) -> bool:
     """Whether converted weights are there, of this origin and converter, and undamaged."""
     try:
         note = json.loads(path.with_suffix(".json").read_text("utf-8"))

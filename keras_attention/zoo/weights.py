@@ -5,24 +5,29 @@ from collections.abc import Collection, Mapping
 import keras
 import numpy as np
 
-from .errors import IntegrityError
+from . import header
+from .errors import IntegrityError, WeightsError
+
+Shapes = Mapping[str, tuple[int, ...]]
 
 
 def parse(content: bytes, source: str) -> dict[str, np.ndarray]:
     """The arrays of a safetensors file by their keys.
 
-    Raises: IntegrityError where it cannot be parsed, or holds a value that is not finite.
+    Raises: IntegrityError where it cannot be parsed; WeightsError where it holds a value that is
+        not finite.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
+    header.of_bytes(content, source)
     try:
         arrays = load(content)
     except (SafetensorError, ValueError, KeyError) as error:
         raise IntegrityError(f"{source} is not a readable safetensors file: {error}") from error
     for key, array in arrays.items():
         if not np.isfinite(array).all():
-            raise IntegrityError(f"{source} holds values that are not finite in {key!r}")
+            raise WeightsError(f"{source} holds values that are not finite in {key!r}")
     return arrays
 
 
@@ -31,29 +36,42 @@ def assign(
     arrays: Mapping[str, np.ndarray],
     source: str,
     new_layers: Collection[str] = (),
+    part: bool = False,
 ) -> None:
     """Give every weight of `model` the array of its path, but for those of `new_layers`.
 
-    Raises: IntegrityError before anything is assigned, if a key is missing or left over or a
-        shape differs.
+    `part`: whether the model need not have all that there is.
+    Raises: WeightsError before anything is assigned, if a key is missing or left over or a shape
+        differs.
     """
     targets = {weight.path: weight for weight in model.weights}
     if len(targets) != len(model.weights):
-        raise IntegrityError(f"Two weights of {model.name!r} have one path")
+        raise WeightsError(f"Two weights of {model.name!r} have one path")
     targets, arrays = (
         {path: one for path, one in some.items() if path.partition("/")[0] not in new_layers}
         for some in (targets, arrays)
     )
-    missing, extra = sorted(targets.keys() - arrays.keys()), sorted(arrays.keys() - targets.keys())
+    if part:
+        arrays = {path: array for path, array in arrays.items() if path in targets}
+    shapes = {path: tuple(weight.shape) for path, weight in targets.items()}
+    check({path: array.shape for path, array in arrays.items()}, shapes, source, model.name)
+    for path, weight in targets.items():
+        weight.assign(np.array(arrays[path], weight.dtype, order="C"))
+
+
+def check(found: Shapes, wanted: Shapes, source: str, model: str) -> None:
+    """Refuse shapes, by key, that are not exactly those of a model's weights.
+
+    Raises: WeightsError that lists what is missing, left over and of another shape.
+    """
+    missing, extra = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
     wrong = [
-        f"{key} {arrays[key].shape} for {tuple(weight.shape)}"
-        for key, weight in targets.items()
-        if key in arrays and arrays[key].shape != tuple(weight.shape)
+        f"{key} {found[key]} for {shape}"
+        for key, shape in wanted.items()
+        if key in found and found[key] != shape
     ]
     if missing or extra or wrong:
-        raise IntegrityError(
-            f"{source} does not fit {model.name!r}. Missing: {missing}. Left over: {extra}. "
+        raise WeightsError(
+            f"{source} does not fit {model!r}. Missing: {missing}. Left over: {extra}. "
             f"Wrong shape: {wrong}."
         )
-    for key, weight in targets.items():
-        weight.assign(np.array(arrays[key], weight.dtype, order="C"))

@@ -16,18 +16,27 @@ LIMIT = 1e-4  # of the largest logit
 BLIND = 5e-3
 
 
-def timm_folder(folder: pathlib.Path, architecture: str, seed: int = 0, **options):
-    """timm's model with random weights and statistics, and its files in `folder` as on the Hub."""
+class Unfit(AssertionError):
+    """With these weights the logits show nothing: they hardly depend on the image, or on noise."""
+
+
+def timm_folder(
+    folder: pathlib.Path, architecture: str, seed: int = 0, branch: float = 1.0, **options
+):
+    """timm's model with random weights and statistics, and its files in `folder` as on the Hub.
+
+    branch: About how much a branch counts beside what it is added to.
+    """
     timm, torch = import_oracle("timm"), import_oracle("torch")
     torch.manual_seed(seed)
     model = timm.create_model(architecture, pretrained=False, **options)
-    randomise(model)
+    randomise(model, branch)
     hub = import_oracle("timm.models._hub")
     hub.save_for_hf(model, folder, safe_serialization=True)
     return model.eval()
 
 
-def randomise(model) -> None:
+def randomise(model, branch: float = 1.0) -> None:
     """Random numbers where layers start at zeros, ones or constants, so that no mistake hides."""
     torch = import_oracle("torch")
     saved = model.state_dict()  # without what follows from the architecture
@@ -38,7 +47,7 @@ def randomise(model) -> None:
             if name.endswith("running_var"):
                 tensor.uniform_(0.5, 1.5)
             elif name.endswith("weight") and tensor.ndim == 1 and not tensor.any():
-                tensor.uniform_(0.5, 1.5)  # or what comes before a sum hardly counts
+                tensor.uniform_(0.5 * branch, 1.5 * branch)  # zeros would hide what comes before
             elif tensor.ndim < 2:
                 centre = tensor.mean() if tensor.numel() > 1 else tensor
                 tensor.copy_(centre + 0.1 * torch.randn_like(tensor))
@@ -63,19 +72,34 @@ def error(model, source, size: tuple[int, int], batch: int = 2) -> float:
     The source computes in float64: in float32 deep random networks differ from themselves, by 2e-4
     in a ResNeSt of 101 layers.
     """
+    x = pictures(batch, size)
+    expected = source_logits(model, source, x, double=True)
+    largest = np.abs(expected).max()
+    if np.abs(expected - expected.mean(0)).max() < BLIND * largest:
+        raise Unfit("The logits hardly depend on the image: a mistake could hide")
+    found = outputs(model, x)
+    return float(np.abs(found - expected).max() / largest)
+
+
+def own_error(model, source, size: tuple[int, int], batch: int = 2) -> float:
+    """Like `error`, of the source's own logits in float32."""
+    x = pictures(batch, size)
+    single, double = (source_logits(model, source, x, double) for double in (False, True))
+    return float(np.abs(single - double).max() / np.abs(double).max())
+
+
+def source_logits(model, source, pixels: np.ndarray, double: bool) -> np.ndarray:
+    """What the source makes of images that are normalised as `model` does it."""
     torch = import_oracle("torch")
-    pixels = pictures(batch, size)
     normalize = model.get_layer("normalize")
     mean, std = np.array(normalize.pixel_mean), np.array(normalize.pixel_std)
     x = ((pixels / 255.0 - mean) / std).astype("float32").transpose(0, 3, 1, 2)
     with torch.no_grad():
-        expected = source.double()(torch.from_numpy(x.astype("float64"))).numpy()
+        if not double:
+            return source(torch.from_numpy(x)).numpy()
+        logits = source.double()(torch.from_numpy(x.astype("float64"))).numpy()
         source.float()
-    largest = np.abs(expected).max()
-    if np.abs(expected - expected.mean(0)).max() < BLIND * largest:
-        raise AssertionError("The logits hardly depend on the image: a mistake could hide")
-    found = outputs(model, pixels)
-    return float(np.abs(found - expected).max() / largest)
+    return logits
 
 
 def assert_parity(folder, architecture: str, *sizes: tuple[int, int], **options) -> None:

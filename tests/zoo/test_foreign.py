@@ -11,6 +11,7 @@ from keras import ops
 from safetensors.numpy import load_file, save_file
 
 from keras_attention import layers, models, zoo
+from keras_attention.zoo import foreign
 
 from .parity import error, timm_folder
 
@@ -90,6 +91,22 @@ def test_features_by_level(folder):
     np.testing.assert_allclose(pooled, output(load(folder, num_classes=0)), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_fills_float32_weights_and_the_other_way_round(folder, copy, dtype):
+    tensors(copy, lambda a: a.update({name: array.astype(dtype) for name, array in a.items()}))
+    found, half = load(copy), load(folder, dtype=dtype)
+    for weight, same in zip(found.weights, half.weights, strict=True):
+        values = ops.convert_to_numpy(weight)
+        assert values.dtype == "float32"
+        np.testing.assert_array_equal(values, ops.convert_to_numpy(same).astype("float32"))
+
+
+def test_published_attention_is_not_compared_with_itself(monkeypatch):
+    """For a comparison needs configs, for which Keras imports TensorFlow on any backend."""
+    monkeypatch.setattr(foreign, "_config", lambda spec: pytest.fail(f"compared {spec}"))
+    assert foreign.fresh("test_vit", "mhsa", None) == set()
+
+
 def test_an_unknown_level_names_the_known_ones(folder):
     with pytest.raises(ValueError, match=r"no level 'stage5'.*Known: stage1, .*stage4"):
         load(folder, features_only=True, levels=["stage5"])
@@ -154,8 +171,10 @@ def test_tensors_that_do_not_fit_are_listed(copy, edit, message):
         load(copy)
 
 
-def test_values_that_are_not_finite_are_refused(copy):
-    tensors(copy, lambda a: a["fc.bias"].__setitem__(0, np.nan))
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+@pytest.mark.parametrize("value", [np.nan, -np.inf])
+def test_values_that_are_not_finite_are_refused(copy, value, dtype):
+    tensors(copy, lambda a: a.update({"fc.bias": np.array([value] + 6 * [0.1], dtype)}))
     with pytest.raises(zoo.IntegrityError, match=r"not finite in 'fc.bias'"):
         load(copy)
 
@@ -199,6 +218,30 @@ def test_another_pooling_is_refused(copy):
     change(copy, global_pool="max")
     with pytest.raises(zoo.ConversionError, match="pools by 'avg' here.*global_pool='max'"):
         load(copy)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"act_layer": "silu"}, "make another network.*Received: model_args={'act_layer': 'silu'}"),
+        ({"in_chans": 1}, "model_args={'in_chans': 1}"),
+        ({"qk_norm": True}, "model_args={'qk_norm': True}"),  # a residual network has none
+        ({"img_size": [32]}, r"img_size is one or two integers. Received: \[32\]"),
+        ({"global_pool": "max"}, "Received: global_pool='max'"),
+    ],
+    ids=str,
+)
+def test_arguments_that_make_another_network_are_refused(copy, given, message):
+    change(copy, model_args=given)
+    with pytest.raises(zoo.ConversionError, match=message):
+        load(copy)
+
+
+def test_arguments_for_training_and_sizes_are_taken(copy):
+    change(copy, model_args={"drop_path_rate": 0.1, "img_size": 48, "in_chans": 3})
+    assert zoo.load(str(copy)).input_shape == (None, 48, 48, 3)
+    change(copy, model_args={"img_size": [40, 56]})
+    assert zoo.load(str(copy)).input_shape == (None, 40, 56, 3)
 
 
 def test_missing_files_are_named(tmp_path, copy):

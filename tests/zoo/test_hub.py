@@ -1,12 +1,19 @@
 """Checkpoints of repositories: fetched once, hashed always."""
 
+import errno
+import hashlib
 import os
+import shutil
+import threading
+import time
 
 import pytest
 from huggingface_hub import constants
 
-from keras_attention import zoo
+from keras_attention import models, zoo
+from keras_attention.zoo import checkpoint as tensors
 from keras_attention.zoo import hub as ours
+from keras_attention.zoo.manifest import File
 from tests import fake_hub
 
 from .parity import timm_folder
@@ -30,8 +37,9 @@ def hub(checkpoint, tmp_path):
         yield hub
 
 
-def fetch(revision=None):
-    return ours.fetch(REPO, FILES, revision)
+def fetch(revision=None, repo=REPO, files=FILES, pins=None, **options):
+    access = ours.Access(revision, **options)
+    return ours.fetch(repo, files, ours.resolve(repo, files, access), access, pins)
 
 
 def test_a_file_is_fetched_once(hub, checkpoint):
@@ -59,7 +67,7 @@ def test_a_damaged_download_is_fetched_again(hub, checkpoint):
 
 def test_a_download_that_stays_damaged_is_refused(hub):
     hub.fault(FILES[0], flip=True, times=2)
-    with pytest.raises(zoo.IntegrityError, match=r"config.json is not what the Hub says it is"):
+    with pytest.raises(zoo.IntegrityError, match="config.json at .* is not the published file"):
         fetch()
 
 
@@ -73,19 +81,19 @@ def test_a_file_damaged_in_the_cache_is_fetched_again(hub, checkpoint, name):
 
 
 def test_unknown_repositories_revisions_and_files(hub):
-    with pytest.raises(zoo.UnknownModelError, match="The Hub has no timm/nothing/config.json"):
-        ours.fetch("timm/nothing", FILES)
-    with pytest.raises(zoo.UnknownModelError, match=f"no {REPO}@v9/config.json"):
+    with pytest.raises(zoo.NotFoundError, match="The Hub has no timm/nothing"):
+        fetch(repo="timm/nothing")
+    with pytest.raises(zoo.NotFoundError, match=f"no {REPO}@v9"):
         fetch("v9")
-    with pytest.raises(zoo.UnknownModelError, match=r"no someone/tuned/other.bin"):
-        ours.fetch("someone/tuned", ("other.bin",))
+    with pytest.raises(zoo.NotFoundError, match=r"no someone/tuned/other.bin"):
+        fetch(repo="someone/tuned", files=("other.bin",))
     with pytest.raises(zoo.UnknownModelError, match="Hub has no a b"):
-        ours.fetch("a b", FILES)
+        fetch(repo="a b")
 
 
 def test_without_connection_the_remedy_is_named(hub, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(zoo.HubError, match="not in the cache and the Hub cannot be reached"):
+    with pytest.raises(zoo.OfflineError, match="not in the cache and the Hub cannot be reached"):
         fetch()
 
 
@@ -93,3 +101,170 @@ def test_load_takes_a_repository(hub):
     model = zoo.load("hf://someone/tuned", input_shape=(32, 32, 3))
     assert model.output_shape == (None, 1000)
     assert zoo.load("hf://someone/tuned@v1", num_classes=0).output_shape[-1] > 0
+
+
+def small(name="hf://someone/tuned"):
+    return zoo.load(name, input_shape=(32, 32, 3))
+
+
+def test_the_model_is_built_while_its_file_is_hashed_and_the_file_is_opened_after(hub, monkeypatch):
+    built, order = threading.Event(), []
+    build, is_intact, opened = models.build, ours.is_intact, tensors.opened
+
+    def hashed(path, *arguments):
+        if path.name == FILES[1]:
+            order.append("waited" if built.wait(60) else "never built")
+            time.sleep(0.5)  # who does not wait for the hash opens the file now
+            order.append("hashed")
+        return is_intact(path, *arguments)
+
+    def made(*arguments, **options):
+        model = build(*arguments, **options)
+        built.set()
+        return model
+
+    monkeypatch.setattr(models, "build", made)
+    monkeypatch.setattr(ours, "is_intact", hashed)
+    monkeypatch.setattr(tensors, "opened", lambda path: order.append("opened") or opened(path))
+    small()
+    assert order == ["waited", "hashed", "opened"]
+
+
+def test_tensors_that_stay_damaged_are_never_opened(hub, monkeypatch):
+    hub.fault(FILES[1], flip=True, times=2)
+    monkeypatch.setattr(tensors, "opened", lambda path: pytest.fail("opened"))
+    with pytest.raises(zoo.IntegrityError, match=f"{FILES[1]} at .* is not the published"):
+        small()
+
+
+def test_the_tensors_are_those_of_the_description(hub, checkpoint, tmp_path, monkeypatch):
+    """Whatever is published between the download of the one and of the other."""
+    fetched, commit = ours.fetch, hub.head("someone/tuned")
+    (tmp_path / "later").mkdir()
+    (tmp_path / "later" / FILES[1]).write_bytes(b"another")
+
+    def then_published(*arguments):
+        folder = fetched(*arguments)
+        hub.add("someone/tuned", tmp_path / "later")
+        return folder
+
+    monkeypatch.setattr(ours, "fetch", then_published)
+    small()
+    assert hub.head("someone/tuned") != commit
+
+
+def test_what_is_cached_is_used_without_asking(hub, checkpoint, tmp_path):
+    first = fetch()
+    (tmp_path / "newer").mkdir()
+    (tmp_path / "newer" / FILES[0]).write_bytes(b"{}")
+    (tmp_path / "newer" / FILES[1]).write_bytes((checkpoint / FILES[1]).read_bytes())
+    newer = hub.add(REPO, tmp_path / "newer")
+    hub.requests.clear()
+    assert fetch() == first and not hub.requests
+    assert fetch("main").name == newer and fetch().name == newer
+    assert fetch("v1") == first
+
+
+def test_pins_are_what_counts(hub, checkpoint):
+    content = (checkpoint / FILES[0]).read_bytes()
+    good = File(hashlib.sha256(content).hexdigest(), len(content))
+    assert fetch(files=FILES[:1], pins={FILES[0]: good}).is_dir()
+    for wrong in (File("0" * 64, len(content)), File(good.sha256, 1)):
+        with pytest.raises(zoo.IntegrityError, match=f"Expected {wrong.size} bytes with SHA-256"):
+            fetch(files=FILES[:1], pins={FILES[0]: wrong})
+
+
+def test_a_connection_that_is_reset_is_tried_again(hub, checkpoint, monkeypatch):
+    naps = []
+    monkeypatch.setattr(ours.time, "sleep", naps.append)
+    hub.fault(FILES[0], method="GET", reset=3, times=2)
+    assert (fetch(files=FILES[:1]) / FILES[0]).read_bytes() == (checkpoint / FILES[0]).read_bytes()
+    assert [nap for nap in naps if nap] == [1.0, 3.0]
+    hub.fault(FILES[1], method="GET", reset=3)
+    with pytest.raises(zoo.HubError, match=f"{FILES[1]} at .*the connection broke"):
+        fetch()
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "message"),
+    [
+        ({"status": 500}, zoo.HubError, "does not give|could not be fetched|cannot be reached"),
+        ({"status": 401}, zoo.AccessError, "does not give"),
+        ({"status": 403}, zoo.AccessError, "does not give"),
+        ({"page": b"<html>log in</html>"}, zoo.HubError, "could not be fetched|cannot be reached"),
+    ],
+    ids=str,
+)
+def test_a_hub_that_fails(hub, fault, error, message):
+    commit = hub.head(REPO)
+    hub.fault(FILES[0], **fault)
+    with pytest.raises(error, match=message):
+        fetch(commit)
+
+
+def test_a_gated_repository(hub):
+    commit = hub.head(REPO)
+    hub.repos[REPO].gated = True
+    with pytest.raises(zoo.AccessError, match="asks for terms to be accepted"):
+        fetch(commit)
+
+
+def test_only_what_is_here(hub, tmp_path):
+    with pytest.raises(zoo.OfflineError):
+        fetch(hub.head(REPO), local_files_only=True)
+    first = fetch()
+    assert fetch(local_files_only=True) == first
+    elsewhere = fetch(cache_dir=tmp_path / "elsewhere")
+    assert elsewhere.is_relative_to(tmp_path / "elsewhere")
+    path = first / FILES[0]
+    path.resolve().write_bytes(b"?")
+    with pytest.raises(zoo.IntegrityError, match="With local_files_only=False it would be fetched"):
+        fetch(local_files_only=True)
+
+
+def test_a_full_disk_is_told_before(hub, checkpoint, monkeypatch):
+    content = (checkpoint / FILES[0]).read_bytes()
+    pins = {FILES[0]: File(hashlib.sha256(content).hexdigest(), len(content))}
+    usage = shutil.disk_usage("/")._replace(free=1000)
+    monkeypatch.setattr(ours.shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(zoo.CacheError, match="has 1000 bytes free.*HF_HOME or cache_dir="):
+        fetch(files=FILES[:1], pins=pins)
+    assert not hub.asked(FILES[0])
+
+
+def test_a_cache_that_cannot_be_written(hub, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", full)
+    with pytest.raises(zoo.CacheError, match="cannot be written into the cache"):
+        fetch()
+
+
+def test_a_cache_without_links_asks_the_hub_for_hashes(hub, checkpoint, monkeypatch):
+    """On some file systems the client keeps real files, whose names are no hashes."""
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_SYMLINKS", True)
+    folder = fetch()
+    assert not any(path.is_symlink() for path in folder.iterdir())
+    hub.requests.clear()
+    assert fetch() == folder
+    assert hub.asked("/tree/") and not hub.asked("/resolve/", "GET")
+    (folder / FILES[0]).write_bytes(b"?")
+    assert (fetch() / FILES[0]).read_bytes() == (checkpoint / FILES[0]).read_bytes()
+    with pytest.raises(zoo.OfflineError, match="this cache keeps no hashes"):
+        fetch(local_files_only=True)
+
+
+def test_whether_a_file_is_there_is_asked_once(hub):
+    access, commit = ours.Access(), hub.head(REPO)
+    assert not ours.has(REPO, "other.json", commit, access)
+    hub.requests.clear()
+    assert not ours.has(REPO, "other.json", commit, access) and not hub.requests
+    assert ours.has(REPO, FILES[0], commit, access)
+    with pytest.raises(zoo.NotFoundError):
+        ours.has("timm/nothing", FILES[0], commit, access)
+
+
+def test_two_revisions_are_one_too_many():
+    with pytest.raises(ValueError, match="Two revisions. Received: name='hf://a/b@v1'"):
+        zoo.load("hf://a/b@v1", revision="v2")

@@ -81,7 +81,7 @@ def test_missing_and_left_over_keys_are_both_named(copied, monkeypatch):
         arrays["stem_conv/kernal"] = arrays.pop("stem_conv/kernel")
 
     changed(copied, monkeypatch, rename)
-    with pytest.raises(zoo.IntegrityError, match="Missing.*conv/kernel.*Left over.*conv/kernal"):
+    with pytest.raises(zoo.WeightsError, match="Missing.*conv/kernel.*Left over.*conv/kernal"):
         zoo.load(NAME)
 
 
@@ -90,7 +90,7 @@ def test_wrong_shape(copied, monkeypatch):
         arrays["logits/bias"] = arrays["logits/bias"][:9]
 
     changed(copied, monkeypatch, cut)
-    with pytest.raises(zoo.IntegrityError, match=r"logits/bias \(9,\) for \(10,\)"):
+    with pytest.raises(zoo.WeightsError, match=r"logits/bias \(9,\) for \(10,\)"):
         zoo.load(NAME)
 
 
@@ -99,7 +99,7 @@ def test_not_finite(copied, monkeypatch):
         arrays["logits/bias"][3] = np.nan
 
     changed(copied, monkeypatch, poison)
-    with pytest.raises(zoo.IntegrityError, match="not finite in 'logits/bias'"):
+    with pytest.raises(zoo.WeightsError, match="not finite in 'logits/bias'"):
         zoo.load(NAME)
 
 

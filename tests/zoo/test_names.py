@@ -16,11 +16,11 @@ def asked(monkeypatch):
     """What the Hub is asked for; it has nothing."""
     calls = []
 
-    def fetch(repo, files, revision=None):
-        calls.append((repo, tuple(files), revision))
+    def resolve(repo, files, access):
+        calls.append((repo, tuple(files), access.revision))
         raise zoo.HubError("no connection")
 
-    monkeypatch.setattr(hub, "fetch", fetch)
+    monkeypatch.setattr(hub, "resolve", resolve)
     return calls
 
 

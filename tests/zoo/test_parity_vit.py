@@ -108,6 +108,14 @@ def test_logits_are_those_of_timm(architecture, tmp_path):
     assert error(model, source, (64, 96)) <= LIMIT
 
 
+def test_normalised_queries_and_keys(tmp_path):
+    """No published network of the family has them, but somebody's own may."""
+    source = timm_folder(tmp_path, "test_vit", dynamic_img_size=True, qk_norm=True)
+    assert error(zoo.load(str(tmp_path), input_shape=(64, 64, 3)), source, (64, 64)) <= LIMIT
+    layer = zoo.load(str(tmp_path)).get_layer("stage1_block1_attention")
+    assert layer.qk_norm == "layer" and np.ptp(ops.convert_to_numpy(layer.key_norm.gamma)) > 0.1
+
+
 def test_maps_are_those_of_timm(tmp_path):
     torch = import_oracle("torch")
     source = timm_folder(tmp_path, "test_vit2")

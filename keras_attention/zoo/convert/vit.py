@@ -31,6 +31,8 @@ def timm(arguments: Mapping) -> tuple[Rule, ...]:
         *norm("norm_pre", "pre_norm"),
         *norm(f"{BLOCK}.norm{{i}}", f"{OURS}_norm{{i}}"),
         *query_key_value(arguments["attention"]),
+        *norm(f"{BLOCK}.attn.q_norm", f"{OURS}_attention/query_norm"),
+        *norm(f"{BLOCK}.attn.k_norm", f"{OURS}_attention/key_norm"),
         *dense(f"{BLOCK}.attn.proj", f"{OURS}_attention/proj"),
         Rule(f"{BLOCK}.ls{{i}}.gamma", f"{OURS}_scale{{i}}/gamma"),
         Rule(f"{BLOCK}.gamma_{{i}}", f"{OURS}_scale{{i}}/gamma"),

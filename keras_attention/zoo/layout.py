@@ -1,0 +1,180 @@
+"""The folder of a published model, which three readers open: this library, Keras and KerasHub."""
+
+import dataclasses
+import hashlib
+import importlib.util
+import json
+import pathlib
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from ..models import factory, head
+from . import golden, manifest
+from .errors import WeightsError
+from .manifest import File, Manifest
+
+WEIGHTS, PREPROCESSING, LABELS = "model.safetensors", "preprocessing.json", "labels.json"
+# What this library's loader reads beside the manifest.
+READ = (WEIGHTS, PREPROCESSING, LABELS)
+# Arguments of `models.build` that have a file of their own.
+ELSEWHERE = ("num_classes", "input_shape", "mean", "std", "crop", "interpolation", "labels")
+
+
+@dataclasses.dataclass(frozen=True)
+class Description:
+    """What a folder says of a model beside its weights.
+
+    `arguments` are those of `models.build`; `facts` are fields of the manifest: licence, origin,
+    recipe, metrics. `weights` are the bytes of a safetensors file, None to write the model's.
+    """
+
+    name: str
+    architecture: str
+    arguments: Mapping[str, Any]
+    size: tuple[int, int]
+    card: str
+    facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    weights: bytes | None = None
+
+
+def write(folder: pathlib.Path, model: keras.Model, described: Description) -> Manifest:
+    """Write all files of a published model into an empty folder.
+
+    Returns: The manifest, which names what this library's loader reads.
+    Raises: WeightsError where a weight is not finite or two have one name.
+    """
+    content = described.weights or _safetensors(model, described)
+    (folder / WEIGHTS).write_bytes(content)
+    _write_json(folder / PREPROCESSING, preprocessing(model, described.size))
+    _write_json(folder / LABELS, {"labels": list(head.labels(model) or ())})
+    _write_for_keras(folder, model, described)
+    _write_for_keras_hub(folder, model)
+    arguments = {key: value for key, value in described.arguments.items() if key not in ELSEWHERE}
+    told = Manifest(
+        name=described.name,
+        architecture=described.architecture,
+        kwargs=arguments,
+        files={name: file_of(folder / name) for name in READ},
+        input={"size": list(described.size), "range": [0, 255], "channels": "RGB"},
+        num_classes=int(described.arguments.get("num_classes", 1000)),
+        parameters=model.count_params(),
+        golden=tuple(float(f"{x:.8g}") for x in golden.logits(model, described.size)),
+        **described.facts,
+    )
+    (folder / manifest.NAME).write_bytes(manifest.serialise(told))
+    (folder / "README.md").write_text(described.card, encoding="utf-8")
+    return told
+
+
+def file_of(path: pathlib.Path) -> File:
+    """Hash and size of a file."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return File(digest, path.stat().st_size)
+
+
+def preprocessing(model: keras.Model, size: tuple[int, int]) -> dict[str, Any]:
+    """How an image becomes the model's input, as the layer `normalize` keeps it."""
+    layer = model.get_layer("normalize")
+    return {
+        "size": list(size),
+        "mean": list(layer.pixel_mean),
+        "std": list(layer.pixel_std),
+        "crop": layer.crop,
+        "interpolation": layer.interpolation,
+        "range": [0, 255],
+        "channels": "RGB",
+    }
+
+
+def _safetensors(model: keras.Model, described: Description) -> bytes:
+    from safetensors.numpy import load, save
+
+    # Only arrays in order: others are written scrambled, without a word.
+    arrays = {
+        weight.path: np.array(ops.convert_to_numpy(weight.value), order="C")
+        for weight in model.weights
+    }
+    if len(arrays) != len(model.weights):
+        raise WeightsError(f"Two weights of {model.name!r} have one path")
+    for path, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise WeightsError(f"{path} holds values that are not finite: this is not published")
+    content = save(arrays, {"format": str(manifest.FORMAT), "architecture": described.architecture})
+    again = load(content)
+    if any(not np.array_equal(array, again[path]) for path, array in arrays.items()):
+        raise WeightsError("safetensors did not give back what was written")
+    return content
+
+
+def _write_for_keras(folder: pathlib.Path, model: keras.Model, described: Description) -> None:
+    """The files that `keras.saving.load_model` opens."""
+    with tempfile.TemporaryDirectory() as beside:
+        path = pathlib.Path(beside) / "model.keras"
+        model.save(path)
+        with zipfile.ZipFile(path) as saved:
+            for name in ("metadata.json", "model.weights.h5"):
+                (folder / name).write_bytes(saved.read(name))
+            config = json.loads(saved.read("config.json"))
+    config["keras_attention"] = {"format": manifest.FORMAT, "name": described.name}
+    _write_json(folder / "config.json", config)
+
+
+def _write_for_keras_hub(folder: pathlib.Path, model: keras.Model) -> None:
+    """The files of KerasHub's `ImageClassifier`, where KerasHub is there to write them.
+
+    Its classifier pools maps, so our pooled features become maps of one position.
+    """
+    last = model.layers[-1]
+    if not isinstance(last, head.Logits) or importlib.util.find_spec("keras_hub") is None:
+        return
+    import keras_hub
+
+    features = last.input
+    maps = keras.layers.Reshape((1, 1, features.shape[-1]), name="features_as_map")(features)
+    backbone = keras.Model(model.inputs, maps, name=model.name)
+    task = keras_hub.models.ImageClassifier(backbone=backbone, num_classes=last.units)
+    task.get_layer("predictions").set_weights(last.get_weights())
+    with tempfile.TemporaryDirectory() as beside:
+        task.save_to_preset(beside)
+        for name in ("task.json", "task.weights.h5"):
+            (folder / name).write_bytes((pathlib.Path(beside) / name).read_bytes())
+
+
+def _write_json(path: pathlib.Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+
+
+def described_again(model: keras.Model, architecture: str, arguments: Mapping[str, Any]) -> dict:
+    """All arguments with which `models.build` makes a model like this one.
+
+    Raises: ValueError where what it builds has other weights.
+    """
+    layer = model.get_layer("normalize")
+    full = {
+        **arguments,
+        "num_classes": model.output_shape[-1],
+        "input_shape": model.input_shape[1:],
+        "mean": layer.pixel_mean,
+        "std": layer.pixel_std,
+        "crop": layer.crop,
+        "interpolation": layer.interpolation,
+        "labels": head.labels(model),
+    }
+    with keras.StatelessScope(initialize_variables=False):
+        again = factory.build(architecture, **full)
+    ours, theirs = ({w.path: tuple(w.shape) for w in one.weights} for one in (model, again))
+    if ours != theirs:
+        differ = sorted(ours.items() ^ theirs.items())[:6]
+        raise ValueError(
+            f"This model is not what models.build({architecture!r}, ...) makes with these "
+            f"arguments: pass attention= and options as they were given. Different: {differ}. "
+            f"Received: arguments={dict(arguments)}"
+        )
+    return full

@@ -1,0 +1,132 @@
+"""Models from folders that `publish` wrote: a manifest, and files that have its hashes."""
+
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from .. import models
+from ..models import factory
+from . import foreign, header, integrity, layout, manifest, plain_json, weights
+from .changes import Changes
+from .errors import IntegrityError, ManifestError, UnsafePathError, WeightsError
+from .manifest import Manifest
+
+
+def is_in(folder: pathlib.Path) -> bool:
+    """Whether a folder is one of ours."""
+    return (folder / manifest.NAME).is_file()
+
+
+def read(folder: pathlib.Path, links: bool = False) -> tuple[Manifest, dict[str, bytes]]:
+    """The manifest in a folder, and the files that it names, each with the hash that it names.
+
+    Args:
+        folder: Where they are.
+        links: Whether files may be links, as they are in the cache of the Hub's client.
+    Raises: ManifestError, UnsafePathError, VersionError or IntegrityError.
+    """
+    told = manifest.parse(_small(folder / manifest.NAME, links), str(folder / manifest.NAME))
+    missing = [name for name in layout.READ if name not in told.files]
+    if missing:
+        raise ManifestError(f"{folder / manifest.NAME} does not name {missing}")
+    found = {}
+    for name in layout.READ:
+        _check_link(folder / name, links)
+        file = told.files[name]
+        found[name] = integrity.read_verified(folder / name, file.size, file.sha256, REMEDY)
+    return told, found
+
+
+REMEDY = "Fetch the folder again, or publish it again if it is yours."
+
+
+def load(folder: pathlib.Path, changes: Changes, links: bool = False) -> keras.Model:
+    """The model in a folder, with these changes."""
+    told, files = read(folder, links)
+    arguments = _arguments(told, files, folder)
+    content, source = files[layout.WEIGHTS], str(folder / layout.WEIGHTS)
+    shapes = header.of_bytes(content, source)
+    _check_before_memory(told, arguments, shapes, source)
+    wanted = changes.applied_to(arguments)
+    model = models.build(told.architecture, **wanted)
+    if not changes.weights:
+        return model
+    own = arguments.get("attention")
+    new = foreign.fresh(told.architecture, own, changes.attention)
+    new |= foreign.new_heads(changes, arguments)
+    weights.assign(model, weights.parse(content, source), source, new, changes.features_only)
+    foreign.mention(model, told.name, new)
+    return model
+
+
+def _arguments(told: Manifest, files: Mapping[str, bytes], folder: pathlib.Path) -> dict[str, Any]:
+    """The arguments of `models.build`, from the three files that tell them."""
+    known = ("attention", *factory.options_of(told.architecture))
+    if unknown := sorted(told.kwargs.keys() - set(known)):
+        raise ManifestError(f"{folder}: unknown kwargs {unknown}. Known: {list(known)}")
+    given = {
+        name: plain_json.parse(files[name], str(folder / name))
+        for name in (layout.PREPROCESSING, layout.LABELS)
+    }
+    ready, labels = given[layout.PREPROCESSING], given[layout.LABELS].get("labels")
+    try:
+        height, width = (int(side) for side in ready["size"])
+        if not 1 <= min(height, width) <= max(height, width) <= LARGEST_SIDE:
+            raise ValueError(f"size must be 1 to {LARGEST_SIDE} pixels")
+        return {
+            **{key: _tuples(value) for key, value in told.kwargs.items()},
+            "num_classes": told.num_classes,
+            "input_shape": foreign.shape_of((height, width)),
+            "mean": tuple(float(value) for value in ready["mean"]),
+            "std": tuple(float(value) for value in ready["std"]),
+            "crop": float(ready["crop"]),
+            "interpolation": str(ready["interpolation"]),
+            "labels": tuple(str(label) for label in labels) if labels else None,
+        }
+    except (KeyError, TypeError, ValueError) as error:
+        raise ManifestError(f"{folder / layout.PREPROCESSING} cannot be used: {error!r}") from error
+
+
+LARGEST_SIDE = 4096
+
+
+def _tuples(value):
+    """Lists of numbers as tuples, as `models.build` takes widths and depths."""
+    numbers = isinstance(value, list) and all(isinstance(one, int | float) for one in value)
+    return tuple(value) if numbers else value
+
+
+def _check_before_memory(told: Manifest, arguments: dict, shapes: Mapping, source: str) -> None:
+    """Refuse weights that do not fit the description, and descriptions that cannot be built.
+
+    The model has shapes and no values here, so that even a large one costs no memory.
+    """
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            model = models.build(told.architecture, **arguments)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ManifestError(f"{source}: no such model can be built: {error}") from error
+    wanted = {weight.path: tuple(weight.shape) for weight in model.weights}
+    weights.check({name: one.shape for name, one in shapes.items()}, wanted, source, told.name)
+    odd = [name for name, one in shapes.items() if one.dtype not in DTYPES]
+    if odd:
+        raise WeightsError(f"{source}: weights are one of {list(DTYPES)}. Received: {odd[:6]}")
+
+
+DTYPES = ("F16", "BF16", "F32", "F64", "I32", "I64", "U32")
+
+
+def _small(path: pathlib.Path, links: bool) -> bytes:
+    _check_link(path, links)
+    try:
+        with path.open("rb") as file:
+            return file.read(plain_json.LARGEST + 1)
+    except OSError as error:
+        raise IntegrityError(f"{path} cannot be read: {error}. {REMEDY}") from error
+
+
+def _check_link(path: pathlib.Path, links: bool) -> None:
+    if path.is_symlink() and not links:
+        raise UnsafePathError(f"{path} is a link: copy the file itself into the folder")
