@@ -1,4 +1,4 @@
-"""The command line: `keras-attention list | info | predict | explain`.
+"""The command line: `keras-attention list | info | predict | explain | publish | verify | cache`.
 
 Exit code 0: done; 1: it failed; 2: an argument is wrong. Errors are one line on stderr.
 """
@@ -80,6 +80,47 @@ def _explain(options) -> int:
     return 0
 
 
+def _publish(options) -> int:
+    from . import zoo
+
+    if options.all == (options.model is not None):
+        raise ValueError("Publish one model by name, or --all")
+    own = [*zoo.list_models(source="wheel"), *zoo.list_models(source="pytorchcv")]
+    for name in own if options.all else [options.model]:
+        found = zoo.publish(
+            name,
+            f"{options.org}/{name}",
+            folder=options.folder,
+            private=options.private,
+            dry_run=options.dry_run,
+        )
+        state = "nothing was uploaded" if options.dry_run else f"{found.tag} at {found.commit}"
+        print(f"{found.repo}: {state}", file=sys.stderr)
+        print(found.index_entry())
+    return 0
+
+
+def _verify(options) -> int:
+    from . import zoo
+
+    findings = zoo.verify(options.model, repair=not options.no_repair)
+    for finding in findings:
+        print(f"{finding.state:9} {finding.name}  {finding.path}")
+    return 1 if any(finding.state == "damaged" for finding in findings) else 0
+
+
+def _cache(options) -> int:
+    from . import zoo
+
+    if options.remove:
+        freed = zoo.remove_cached(options.remove)
+        print(f"{freed / 1e6:.1f} MB are free again")
+        return 0
+    for model in zoo.cache_info():
+        print(f"{model.kind:9} {model.size / 1e6:9.1f} MB  {model.name}  {model.folder}")
+    return 0
+
+
 def _print_top(predictions) -> None:
     for label, probability in predictions:
         print(f"{probability:6.1%}  {label}")
@@ -106,7 +147,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="keras-attention", description="Pretrained attention models for vision in Keras 3."
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
-    commands = parser.add_subparsers(required=True, metavar="list|info|predict|explain")
+    commands = parser.add_subparsers(required=True, metavar=COMMANDS)
 
     command = commands.add_parser("list", help="the published models")
     command.add_argument("pattern", nargs="?", default="*", help="with wildcards: 'resnet*'")
@@ -131,7 +172,31 @@ def _parser() -> argparse.ArgumentParser:
     _add_image_arguments(command)
     command.add_argument("--output", default="attention.png", help="default: attention.png")
     command.set_defaults(run=_explain)
+    _add_hub_commands(commands)
     return parser
+
+
+COMMANDS = "list|info|predict|explain|publish|verify|cache"
+
+
+def _add_hub_commands(commands) -> None:
+    command = commands.add_parser("publish", help="a model of ours onto the Hugging Face Hub")
+    command.add_argument("model", nargs="?", help="its name; in a clone, where zoo/ has its card")
+    command.add_argument("--all", action="store_true", help="every model of ours")
+    command.add_argument("--org", required=True, help="user or organisation on the Hub")
+    command.add_argument("--private", action="store_true", help="for nobody else to see")
+    command.add_argument("--dry-run", action="store_true", help="write, read back, upload nothing")
+    command.add_argument("--folder", help="an empty folder to write to and keep")
+    command.set_defaults(run=_publish)
+
+    command = commands.add_parser("verify", help="hash what is on this machine again")
+    command.add_argument("model", nargs="?", help="its name; all without one")
+    command.add_argument("--no-repair", action="store_true", help="only report")
+    command.set_defaults(run=_verify)
+
+    command = commands.add_parser("cache", help="what is on this machine")
+    command.add_argument("--remove", metavar="MODEL", help="delete what was fetched for a model")
+    command.set_defaults(run=_cache)
 
 
 def _add_image_arguments(command: argparse.ArgumentParser) -> None:

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 
 from . import hub, index, integrity, manifest, origin
-from .errors import IntegrityError, UnknownModelError
+from .errors import HubError, IntegrityError, UnknownModelError
 
 WEIGHTS = pathlib.Path(__file__).parent / "weights"
 # Files of a repository that holds a model of timm's or of ours.
@@ -29,7 +29,7 @@ class Cached:
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """What became of one file that was hashed: "good", "damaged" or "repaired"."""
+    """What became of one file that was hashed: "good", "damaged", "repaired" or "removed"."""
 
     name: str
     path: pathlib.Path
@@ -91,10 +91,10 @@ def _of_the_wheel() -> Iterator[Cached]:
 
 
 def _of_the_hub(cache_dir) -> Iterator[Cached]:
-    from huggingface_hub import CacheNotFound, scan_cache_dir
+    from huggingface_hub import CacheNotFound, constants, scan_cache_dir
 
     try:
-        repos = scan_cache_dir(cache_dir).repos
+        repos = scan_cache_dir(cache_dir or constants.HF_HUB_CACHE).repos
     except (CacheNotFound, ValueError):
         return
     for repo in sorted(repos, key=lambda repo: repo.repo_id):
@@ -137,8 +137,18 @@ def _check_hub(one: Cached, repair: bool, cache_dir) -> Iterator[Finding]:
         elif not repair:
             yield Finding(one.name, path, "damaged")
         else:
-            hub.fetch(one.name, [path.name], path.parent.name, access)
-            yield Finding(one.name, path, "repaired")
+            yield Finding(one.name, path, _repaired(one.name, path, access))
+
+
+def _repaired(name: str, path: pathlib.Path, access: hub.Access) -> str:
+    """What became of a damaged file of the Hub, which is fetched again or at least not kept."""
+    try:
+        hub.fetch(name, [path.name], path.parent.name, access)
+    except (HubError, IntegrityError):
+        path.resolve().unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+        return "removed"
+    return "repaired"
 
 
 def _check_converted(one: Cached, repair: bool, _) -> Iterator[Finding]:
@@ -146,4 +156,4 @@ def _check_converted(one: Cached, repair: bool, _) -> Iterator[Finding]:
     good = origin.is_good(path, index.info(one.name).origin or {})
     if not good and repair:
         path.unlink()
-    yield Finding(one.name, path, "good" if good else "damaged")
+    yield Finding(one.name, path, "good" if good else "removed" if repair else "damaged")

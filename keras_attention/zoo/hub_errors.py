@@ -43,6 +43,14 @@ def translated(repo: str, place: str) -> Iterator[None]:
             f"`hf download {repo}` fetches it; HF_HUB_OFFLINE and HF_ENDPOINT may keep from it. "
             f"{first_line(error)}"
         ) from error
+    except ValueError as error:  # where the Hub fails while a download is forced
+        if isinstance(error.__cause__, errors.HfHubHTTPError):
+            raise _of_status(error.__cause__, place) from error
+        if error.__cause__ is None:
+            raise
+        raise OfflineError(
+            f"{place} must be fetched again and the Hub cannot be reached. {error.__cause__}"
+        ) from error
     except errors.HfHubHTTPError as error:
         raise _of_status(error, place) from error
     except httpx2.TransportError as error:

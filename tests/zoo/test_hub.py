@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import shutil
+import socket
 import threading
 import time
 
@@ -268,3 +269,18 @@ def test_whether_a_file_is_there_is_asked_once(hub):
 def test_two_revisions_are_one_too_many():
     with pytest.raises(ValueError, match="Two revisions. Received: name='hf://a/b@v1'"):
         zoo.load("hf://a/b@v1", revision="v2")
+
+
+def test_shipped_and_cached_models_open_no_connection(hub, monkeypatch):
+    small()
+
+    def refuse(*_):
+        raise AssertionError("a connection was opened")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket.socket, "connect_ex", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    assert small().output_shape == (None, 1000)
+    assert zoo.load("resnet18w16_cifar10").output_shape == (None, 10)
+    with pytest.raises(AssertionError, match="a connection was opened"):
+        zoo.load("hf://someone/tuned", revision="main")
