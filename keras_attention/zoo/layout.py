@@ -167,9 +167,8 @@ def described_again(model: keras.Model, architecture: str, arguments: Mapping[st
         "interpolation": layer.interpolation,
         "labels": head.labels(model),
     }
-    with keras.StatelessScope(initialize_variables=False):
-        again = factory.build(architecture, **full)
-    ours, theirs = ({w.path: tuple(w.shape) for w in one.weights} for one in (model, again))
+    ours = {weight.path: tuple(weight.shape) for weight in model.weights}
+    theirs = factory.weight_shapes(architecture, **full)
     if ours != theirs:
         differ = sorted(ours.items() ^ theirs.items())[:6]
         raise ValueError(

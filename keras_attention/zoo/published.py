@@ -99,16 +99,11 @@ def _tuples(value):
 
 
 def _check_before_memory(told: Manifest, arguments: dict, shapes: Mapping, source: str) -> None:
-    """Refuse weights that do not fit the description, and descriptions that cannot be built.
-
-    The model has shapes and no values here, so that even a large one costs no memory.
-    """
+    """Refuse weights that do not fit the description, and descriptions that cannot be built."""
     try:
-        with keras.StatelessScope(initialize_variables=False):
-            model = models.build(told.architecture, **arguments)
+        wanted = factory.weight_shapes(told.architecture, **arguments)
     except (ValueError, TypeError, OverflowError) as error:
         raise ManifestError(f"{source}: no such model can be built: {error}") from error
-    wanted = {weight.path: tuple(weight.shape) for weight in model.weights}
     weights.check({name: one.shape for name, one in shapes.items()}, wanted, source, told.name)
     odd = [name for name, one in shapes.items() if one.dtype not in DTYPES]
     if odd:

@@ -271,16 +271,18 @@ def test_two_revisions_are_one_too_many():
         zoo.load("hf://a/b@v1", revision="v2")
 
 
-def test_shipped_and_cached_models_open_no_connection(hub, monkeypatch):
-    small()
-
+def test_shipped_and_cached_models_open_no_connection(hub):
     def refuse(*_):
         raise AssertionError("a connection was opened")
 
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setattr(socket.socket, "connect_ex", refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    assert small().output_shape == (None, 1000)
-    assert zoo.load("resnet18w16_cifar10").output_shape == (None, 10)
-    with pytest.raises(AssertionError, match="a connection was opened"):
-        zoo.load("hf://someone/tuned", revision="main")
+    small()
+    hub.requests.clear()
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("connect", "connect_ex"):
+            patch.setattr(socket.socket, name, refuse)
+        patch.setattr(socket, "getaddrinfo", refuse)
+        assert small().output_shape == (None, 1000)
+        assert zoo.load("resnet18w16_cifar10").output_shape == (None, 10)
+    assert hub.requests == []  # nor was one used that was open
+    zoo.load("hf://someone/tuned", revision="main", input_shape=(32, 32, 3))
+    assert hub.requests
