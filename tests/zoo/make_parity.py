@@ -26,7 +26,7 @@ BACKENDS = ("torch", "tensorflow", "jax")
 # Where timm's own logits in float32 are that far from those in float64, the numbers show nothing.
 UNSURE = parity.LIMIT / 10
 # How much branches count, tried in this order until the numbers show something.
-BRANCHES = (1.0, 0.2, 1.5, 1.25)
+BRANCHES = (1.0, 0.5, 0.2, 1.25, 1.5)
 OPENING = """# Parity with timm and pytorchcv
 
 Made by `make parity`. Each network has random weights and random running statistics there (with
