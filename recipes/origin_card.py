@@ -26,7 +26,7 @@ NAMES = (
 CARD = """\
 ---
 library_name: keras
-license: {tag}
+license: {license_tag}
 pipeline_tag: image-classification
 tags:
 - keras
@@ -97,7 +97,7 @@ def render(name: str) -> str:
     metric = (entry.metric or "no score").replace("top-1", "top-1 share")
     return CARD.format(
         **{**fields, "origin": origin, "metric": metric},
-        tag=entry.licence.lower(),
+        license_tag=entry.licence.lower(),
         side=entry.input_size[0],
         crop=entry.arguments.get("crop", 1.0),
         interpolation=entry.arguments.get("interpolation", "bicubic"),
