@@ -75,4 +75,5 @@ def _of_status(error, place: str) -> HubError:
 
 
 def first_line(error: Exception) -> str:
+    """The first line of what an error says."""
     return str(error).strip().partition("\n")[0]
