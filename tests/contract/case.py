@@ -1,6 +1,7 @@
 """What the contract has to know of a layer."""
 
 import dataclasses
+import functools
 import inspect
 from collections.abc import Callable
 
@@ -100,6 +101,11 @@ class Case:
         """Random inputs, channels last."""
         shape = self.shape if shape is None else shape
         return random_inputs(shape, seed) if self.feed is None else self.feed(shape, seed)
+
+    @functools.cached_property
+    def plain(self):
+        """The outputs of `filled()` for `inputs()`, as arrays that the checks share."""
+        return [to_numpy(one) for one in keras.tree.flatten(run(self.filled(), self.inputs()))]
 
     def given(self, layer, seed=0):
         """The same inputs in the layout of `layer`."""

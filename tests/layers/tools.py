@@ -56,6 +56,8 @@ def shape_in_layout(shape, data_format):
 
 def to_numpy(x):
     """Any tensor as float32; bfloat16 is no type of NumPy's own."""
+    if isinstance(x, np.ndarray):
+        return x.astype("float32")
     return ops.convert_to_numpy(ops.cast(x, "float32"))
 
 
@@ -123,9 +125,10 @@ def randomise(layer, seed=0, scale=0.5):
             continue
         rng = np.random.default_rng([seed, zlib.crc32(path.encode())])
         if path.endswith("variance"):
-            weight.assign(rng.uniform(0.5, 1.5, weight.shape))
+            values = rng.uniform(0.5, 1.5, weight.shape)
         else:
-            weight.assign(rng.normal(0, scale, weight.shape))
+            values = rng.normal(0, scale, weight.shape)
+        weight.assign(np.float32(values))  # JAX compiles a cast for each shape
     return layer
 
 

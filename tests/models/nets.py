@@ -20,13 +20,15 @@ def pixels(shape=(2, 8, 8, 3)):
     return np.random.default_rng(0).integers(0, 256, shape, "uint8")
 
 
-def logits(model, x):
-    return ops.convert_to_numpy(model(x))
-
-
 def outputs(model, x):
     """What `model` makes of `x`; on JAX in one compilation, since each operation alone would be."""
     return keras.tree.map_structure(ops.convert_to_numpy, run(model, x, training=False))
+
+
+def outline(*arguments, **options):
+    """`models.build` without values for the weights, to look at how a model is put together."""
+    with without_memory():
+        return models.build(*arguments, **options)
 
 
 def carry_weights(source, target) -> None:
@@ -40,6 +42,8 @@ def carry_weights(source, target) -> None:
 @contextlib.contextmanager
 def without_memory():
     """Models built here have weights with shapes but no values, so even large ones are cheap."""
-    with keras.StatelessScope(initialize_variables=False):
-        yield
-    keras.utils.clear_session(free_memory=False)  # Keras would give them values later
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            yield
+    finally:
+        keras.utils.clear_session(free_memory=False)  # Keras would give them values later

@@ -10,7 +10,7 @@ from keras import ops
 from keras_attention import layers, models
 from keras_attention.models import byoanet
 
-from .nets import carry_weights, logits, pixels
+from .nets import carry_weights, outline, outputs, pixels
 
 # Trainable parameters as timm counts them; between them they have every argument of the builder.
 PARAMETERS = {
@@ -34,14 +34,9 @@ PARAMETERS = {
 SMALL = {"channels": (8, 12, 16, 20), "hidden": (8, 8, 8, 8), "num_classes": 3}
 
 
-def small(name="botnet26t_256", attention=None, size=32, **options):
+def small(name="botnet26t_256", attention=None, size=32, build=models.build, **options):
     """A net of few channels for small images."""
-    return models.build(name, attention, input_shape=(size, size, 3), **{**SMALL, **options})
-
-
-def values(model, x):
-    """The maps of a model by name, as arrays."""
-    return {level: ops.convert_to_numpy(y) for level, y in model(x).items()}
+    return build(name, attention, input_shape=(size, size, 3), **{**SMALL, **options})
 
 
 # What an architecture is made of does not depend on the backend; torch's "meta" takes no memory.
@@ -57,7 +52,7 @@ def test_parameters(name):
 
 
 def test_names_are_frozen():
-    model = small(features=6)
+    model = small(features=6, build=outline)
     stem = [f"stem_{part}{index}" for index in (1, 2, 3) for part in ("conv", "norm", "act")]
     expected = ["image", "normalize", "stem_pad1", *stem, "stem_pool_max", "stem_pool"]
     expected += ["final_conv", "final_norm", "final_act", "pool", "logits"]
@@ -74,7 +69,7 @@ def test_names_are_frozen():
 
 
 def test_a_single_convolution_begins_an_inverted_net():
-    model = models.build("haloregnetz_b", "none", input_shape=(32, 32, 3), num_classes=3)
+    model = outline("haloregnetz_b", "none", input_shape=(32, 32, 3), num_classes=3)
     names = [layer.name for layer in model.layers]
     assert names[2:6] == ["stem_pad", "stem_conv", "stem_norm", "stem_act"]
     assert not [name for name in names if "shortcut" in name or name.endswith("_out")]
@@ -103,7 +98,7 @@ def test_variants_have_their_own_attention(name, kinds):
 
 
 def test_a_gate_follows_the_convolution_and_a_mixer_replaces_it():
-    model = small(attention="eca")
+    model = small(attention="eca", build=outline)
     gate, mixer = (model.get_layer(f"stage3_block{block}_attention") for block in (1, 2))
     assert gate.input is model.get_layer("stage3_block1_act2").output
     assert gate.output is model.get_layer("stage3_block1_conv3").input
@@ -113,7 +108,7 @@ def test_a_gate_follows_the_convolution_and_a_mixer_replaces_it():
 
 def test_attention_can_be_another_or_none():
     names = {
-        str(attention): [layer.name for layer in small(attention=attention).layers]
+        str(attention): [layer.name for layer in small(attention=attention, build=outline).layers]
         for attention in (None, "none", "eca", {"stage1": "eca"})
     }
     slots = {key: [one for one in found if "_attention" in one] for key, found in names.items()}
@@ -123,14 +118,14 @@ def test_attention_can_be_another_or_none():
 
 
 def test_a_mixer_that_keeps_its_map_gets_the_stride_after_it():
-    model = small(attention={"stage4": "non_local"})
+    model = small(attention={"stage4": "non_local"}, build=outline)
     assert model.get_layer("stage4_block1_attention").output.shape == (None, 2, 2, 8)
     assert model.get_layer("stage4_block1_mean").output.shape == (None, 1, 1, 8)
 
 
 def test_a_mixer_may_have_the_stride_itself():
     halo = {"type": "halo", "block_size": 2, "strides": 2}
-    model = small(attention={"stage4/block1": halo})
+    model = small(attention={"stage4/block1": halo}, build=outline)
     assert model.get_layer("stage4_block1_attention").output.shape == (None, 1, 1, 8)
     assert "stage4_block1_mean" not in [layer.name for layer in model.layers]
     with pytest.raises(ValueError, match="this place has a stride of 1. Received: .*'strides': 2"):
@@ -139,7 +134,7 @@ def test_a_mixer_may_have_the_stride_itself():
 
 def test_levels():
     model = small(features_only=True, features=6)
-    maps = values(model, pixels((2, 32, 32, 3)))
+    maps = outputs(model, pixels((2, 32, 32, 3)))
     shapes = [(2, 8, 8, 8), (2, 4, 4, 12), (2, 2, 2, 16), (2, 1, 1, 6)]
     assert {level: y.shape for level, y in maps.items()} == dict(
         zip(("stage1", "stage2", "stage3", "stage4"), shapes, strict=True)
@@ -164,8 +159,8 @@ def test_sizes_may_be_unknown(name):
     free = models.build(name, input_shape=(None, None, 3), **SMALL)
     carry_weights(fixed, free)
     x = pixels((1, 32, 32, 3))
-    np.testing.assert_allclose(logits(free, x), logits(fixed, x), rtol=1e-4, atol=1e-5)
-    assert logits(free, pixels((1, 40, 72, 3))).shape == (1, 3)
+    np.testing.assert_allclose(outputs(free, x), outputs(fixed, x), rtol=1e-4, atol=1e-5)
+    assert outputs(free, pixels((1, 40, 72, 3))).shape == (1, 3)
 
 
 def test_tables_need_a_known_size():
@@ -180,7 +175,7 @@ def test_channels_first_gives_the_same_logits():
     first = models.build(name, input_shape=(3, 32, 32), **{**SMALL, **options})
     carry_weights(last, first)
     x = pixels((2, 32, 32, 3))
-    expected, received = logits(last, x), logits(first, np.moveaxis(x, -1, 1))
+    expected, received = outputs(last, x), outputs(first, np.moveaxis(x, -1, 1))
     assert expected.std() > 0
     assert np.abs(received - expected).max() <= 1e-4 * np.abs(expected).max()
 
@@ -206,4 +201,4 @@ def test_default_sizes():
 )
 def test_wrong_options(name, options, message):
     with pytest.raises(ValueError, match=message):
-        models.build(name, input_shape=(32, 32, 3), **options)
+        outline(name, input_shape=(32, 32, 3), **options)

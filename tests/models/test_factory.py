@@ -8,7 +8,7 @@ from keras import ops
 from keras_attention import models
 from keras_attention.models import factory
 
-from .nets import carry_weights, logits, pixels, small
+from .nets import carry_weights, outputs, pixels, small
 
 
 def test_architectures_are_listed_by_size():
@@ -80,9 +80,9 @@ def test_a_small_stem_has_small_images():
 
 def test_integers_and_floats_give_equal_logits():
     model, x = small(), pixels()
-    expected = logits(model, x.astype("float32"))
+    expected = outputs(model, x.astype("float32"))
     assert expected.std() > 0
-    np.testing.assert_array_equal(logits(model, x), expected)
+    np.testing.assert_array_equal(outputs(model, x), expected)
 
 
 def test_normalisation_is_the_first_layer():
@@ -110,7 +110,7 @@ def test_normalisation_can_be_left_out():
     assert "normalize" not in [layer.name for layer in outside.layers]
     carry_weights(inside, outside)
     x = ((pixels() / 255.0 - np.array([0.1, 0.2, 0.3])) / factory.STD).astype("float32")
-    np.testing.assert_allclose(logits(outside, x), logits(inside, pixels()), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(outputs(outside, x), outputs(inside, pixels()), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
@@ -126,7 +126,7 @@ def test_a_saved_model_gives_the_same_bits(tmp_path, policy):
         ops.convert_to_numpy(normalize(pixels())),
     )
     assert loaded.get_layer("normalize").get_config() == normalize.get_config()
-    np.testing.assert_array_equal(logits(loaded, pixels()), logits(model, pixels()))
+    np.testing.assert_array_equal(outputs(loaded, pixels()), outputs(model, pixels()))
     assert [weight.path for weight in loaded.weights] == [weight.path for weight in model.weights]
 
 
@@ -134,10 +134,10 @@ def test_no_classes_gives_pooled_features():
     model = small(num_classes=0)
     assert model.output_shape == (None, 128)
     assert "logits" not in [layer.name for layer in model.layers]
-    maps = keras.Model(model.input, model.get_layer("stage4_block2_out").output)(pixels())
-    expected = ops.convert_to_numpy(maps).mean((1, 2))
+    last = keras.Model(model.input, model.get_layer("stage4_block2_out").output)
+    expected = outputs(last, pixels()).mean((1, 2))
     assert expected.std() > 0
-    np.testing.assert_allclose(logits(model, pixels()), expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(outputs(model, pixels()), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_one_net_takes_images_of_any_size():
@@ -145,9 +145,9 @@ def test_one_net_takes_images_of_any_size():
     assert model.input_shape == (None, None, None, 3)
     carry_weights(model, fixed)
     for shape in [(2, 13, 9, 3), (1, 32, 32, 3)]:
-        assert logits(model, pixels(shape)).shape == (shape[0], 3)
+        assert outputs(model, pixels(shape)).shape == (shape[0], 3)
     x = pixels((2, 13, 9, 3))
-    np.testing.assert_allclose(logits(model, x), logits(fixed, x), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(outputs(model, x), outputs(fixed, x), rtol=1e-5, atol=1e-6)
 
 
 def test_lists_and_tuples_are_shapes():

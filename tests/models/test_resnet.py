@@ -12,7 +12,7 @@ from keras_attention import layers, models
 from tests.torch_oracles import core, gates
 from tests.torch_oracles import resnet as carry
 
-from .nets import carry_weights, logits, pixels, without_memory
+from .nets import carry_weights, outline, outputs, pixels
 
 SMALL = {"stem": "small", "width": 32, "num_classes": 10}
 
@@ -38,8 +38,7 @@ PARAMETERS = [
 
 @pytest.mark.parametrize(("name", "attention", "options", "expected"), PARAMETERS)
 def test_parameters(name, attention, options, expected):
-    with without_memory():
-        model = models.build(name, attention, **options)
+    model = outline(name, attention, **options)
     assert sum(math.prod(weight.shape) for weight in model.trainable_weights) == expected
 
 
@@ -75,7 +74,7 @@ def test_logits_match(make, attention, paths, copy_attention):
     assert np.abs(expected[0] - expected[1]).max() > 0.05
     model = models.build("resnet50", attention, include_preprocessing=False)
     carry.copy_resnet(source, model, paths, copy_attention)
-    received = logits(model, x)
+    received = outputs(model, x)
     error = np.abs(received - expected).max() / np.abs(expected).max()
     assert error <= 1e-4
 
@@ -90,7 +89,7 @@ def test_logits_match(make, attention, paths, copy_attention):
 )
 def test_maps_halve_and_channels_double(name, options, sizes):
     model = models.build(name, num_classes=10, input_shape=(32, 32, 3), **options)
-    assert model(np.zeros((2, 32, 32, 3), "uint8")).shape == (2, 10)
+    assert outputs(model, np.zeros((2, 32, 32, 3), "uint8")).shape == (2, 10)
     last = [layer for layer in model.layers if layer.name.endswith("_out")]
     ends = {layer.name.partition("_")[0]: layer.output.shape[1:] for layer in last}
     assert list(ends.values()) == [(side, side, channels) for side, channels in sizes]
@@ -103,8 +102,7 @@ def test_pad_shortcut_is_option_a(data_format):
     model = models.build("resnet20", num_classes=2, input_shape=shape)
     names = ("stage1_block3_out", "stage2_block1_shortcut_pad")
     inside = keras.Model(model.input, [model.get_layer(name).output for name in names])
-    before, after = inside(pixels((2, *shape)))
-    before, after = ops.convert_to_numpy(before), ops.convert_to_numpy(after)
+    before, after = outputs(inside, pixels((2, *shape)))
     axis = 3 if data_format == "channels_last" else 1
     sampled = before[:, ::2, ::2] if axis == 3 else before[:, :, ::2, ::2]
     assert np.ptp(sampled) > 0
@@ -125,7 +123,7 @@ def test_pad_channels_keeps_its_layout_when_saved(tmp_path):
 
 @pytest.mark.parametrize(("name", "last"), [("resnet18", 2), ("resnet50", 3)])
 def test_attention_is_after_the_last_norm_and_before_the_sum(name, last):
-    model = models.build(name, "eca", width=4, stem="small", input_shape=(16, 16, 3))
+    model = outline(name, "eca", width=4, stem="small", input_shape=(16, 16, 3))
     blocks = [layer.name.removesuffix("_add") for layer in model.layers if "_add" in layer.name]
     assert len(blocks) == sum({"resnet18": (2, 2, 2, 2), "resnet50": (3, 4, 6, 3)}[name])
     before = model.get_layer("stem_act")
@@ -156,7 +154,7 @@ NAMES = [
 
 @pytest.mark.parametrize(("name", "options", "depths", "block", "strided", "shortcut"), NAMES)
 def test_layer_names_are_frozen(name, options, depths, block, strided, shortcut):
-    model = models.build(name, "se", width=16, input_shape=(16, 16, 3), num_classes=3, **options)
+    model = outline(name, "se", width=16, input_shape=(16, 16, 3), num_classes=3, **options)
     expected = [*OUTSIDE, "pool", "logits"]
     for stage, depth in enumerate(depths, start=1):
         for number in range(1, depth + 1):
@@ -170,7 +168,7 @@ def test_layer_names_are_frozen(name, options, depths, block, strided, shortcut)
 
 
 def test_names_of_the_imagenet_stem_are_frozen():
-    model = models.build("resnet18", width=4, input_shape=(32, 32, 3))
+    model = outline("resnet18", width=4, input_shape=(32, 32, 3))
     stem = [layer.name for layer in model.layers if layer.name.startswith("stem")]
     assert stem == ["stem_pad", "stem_conv", "stem_norm", "stem_act", "stem_pool_pad", "stem_pool"]
 
@@ -216,14 +214,14 @@ def test_channels_first_gives_the_same_logits(name, attention):
     keras.config.set_image_data_format("channels_first")
     first = models.build(name, attention, input_shape=(3, 32, 32), **options)
     carry_weights(last, first)
-    expected, received = logits(last, x), logits(first, np.moveaxis(x, -1, 1))
+    expected, received = outputs(last, x), outputs(first, np.moveaxis(x, -1, 1))
     assert expected.std() > 0
     assert np.abs(received - expected).max() <= 1e-4 * np.abs(expected).max()
 
 
 def test_logits_are_float32_under_a_mixed_policy():
     keras.config.set_dtype_policy("mixed_float16")
-    model = models.build("resnet18", "cbam", width=16, num_classes=3, input_shape=(32, 32, 3))
+    model = outline("resnet18", "cbam", width=16, num_classes=3, input_shape=(32, 32, 3))
     assert model.get_layer("normalize").compute_dtype == "float32"
     assert model.get_layer("stage4_block2_attention").compute_dtype == "float16"
     assert keras.backend.standardize_dtype(model.output.dtype) == "float32"

@@ -11,7 +11,7 @@ from keras_attention import layers, models
 from keras_attention.models import resnet
 from keras_attention.models.blur import Blur
 
-from .nets import carry_weights, logits, pixels, without_memory
+from .nets import carry_weights, outline, outputs, pixels, without_memory
 
 # Trainable parameters, counted by timm.
 PARAMETERS = [
@@ -72,7 +72,7 @@ def test_channels_first_gives_the_same_logits(name):
     keras.config.set_image_data_format("channels_first")
     first = models.build(name, **{**SMALL, "input_shape": (3, 32, 32)})
     carry_weights(last, first)
-    expected, received = logits(last, x), logits(first, np.moveaxis(x, -1, 1))
+    expected, received = outputs(last, x), outputs(first, np.moveaxis(x, -1, 1))
     assert expected.std() > 0
     assert np.abs(received - expected).max() <= 1e-4 * np.abs(expected).max()
 
@@ -83,22 +83,22 @@ def test_one_net_takes_images_of_any_size(name):
     fixed = models.build(name, **{**SMALL, "input_shape": (33, 70, 3)})
     carry_weights(model, fixed)
     x = pixels((2, 33, 70, 3))
-    expected = logits(fixed, x)
+    expected = outputs(fixed, x)
     assert expected.std() > 0
-    np.testing.assert_allclose(logits(model, x), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(outputs(model, x), expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", FEATURES)
 def test_levels_halve(name):
     model = models.build(name, features_only=True, **SMALL)
-    maps = {level: ops.convert_to_numpy(x) for level, x in model(pixels((2, 32, 32, 3))).items()}
+    maps = outputs(model, pixels((2, 32, 32, 3)))
     assert list(maps) == ["stage1", "stage2", "stage3", "stage4"]
     assert [x.shape[1:3] for x in maps.values()] == [(8, 8), (4, 4), (2, 2), (1, 1)]
     assert all(x.min() >= 0 and x.std() > 0 for x in maps.values())
 
 
 def test_chosen_levels():
-    model = models.build("resnet18", features_only=True, levels=["stage4", "stage2"], **SMALL)
+    model = outline("resnet18", features_only=True, levels=["stage4", "stage2"], **SMALL)
     assert list(model.output) == ["stage2", "stage4"]
     with pytest.raises(ValueError, match=r"resnet18 has no level 'stage5'.*Known: stage1, "):
         models.build("resnet18", features_only=True, levels=["stage5"])
@@ -113,7 +113,7 @@ def test_chosen_levels():
 )
 def test_own_attention_can_be_replaced_and_removed(name, kind):
     def gates(attention):
-        model = models.build(name, attention, **SMALL)
+        model = outline(name, attention, **SMALL)
         return [type(layer) for layer in model.layers if layer.name.endswith("_attention")]
 
     own = gates(None)
@@ -128,7 +128,7 @@ def test_own_attention_can_be_replaced_and_removed(name, kind):
     [("skresnet18", layers.SelectiveKernel), ("resnest14d", layers.SplitAttention)],
 )
 def test_mixers_stand_beside_gates(name, kind):
-    model = models.build(name, "eca", **SMALL)
+    model = outline(name, "eca", **SMALL)
     mixers = [layer for layer in model.layers if layer.name.endswith("_mixer")]
     gates = [layer for layer in model.layers if layer.name.endswith("_attention")]
     assert {type(layer) for layer in mixers} == {kind}
@@ -136,7 +136,7 @@ def test_mixers_stand_beside_gates(name, kind):
 
 
 def test_attention_between_stages():
-    model = models.build("resnet18", between="bam", **SMALL)
+    model = outline("resnet18", between="bam", **SMALL)
     gates = [layer for layer in model.layers if layer.name.endswith("_attention")]
     assert [gate.name for gate in gates] == [f"stage{n}_attention" for n in (1, 2, 3)]
     assert {type(gate) for gate in gates} == {layers.BAM}
@@ -146,13 +146,13 @@ def test_attention_between_stages():
 
 
 def test_the_map_of_a_stage_is_that_before_the_attention_between():
-    model = models.build("resnet18", between="bam", features_only=True, **SMALL)
+    model = outline("resnet18", between="bam", features_only=True, **SMALL)
     assert model.output["stage2"] is model.get_layer("stage2_block2_out").output
 
 
 def test_attention_between_some_stages():
-    named = models.build("resnet18", between={"stage2": "bam"}, **SMALL)
-    listed = models.build("resnet18", between=[None, "bam", None], **SMALL)
+    named = outline("resnet18", between={"stage2": "bam"}, **SMALL)
+    listed = outline("resnet18", between=[None, "bam", None], **SMALL)
     for model in (named, listed):
         found = [layer.name for layer in model.layers if layer.name.endswith("_attention")]
         assert found == ["stage2_attention"]
@@ -189,7 +189,7 @@ def test_wrong_places_between_stages(between, message):
     ],
 )
 def test_names_of_stems_are_frozen(name, expected):
-    model = models.build(name, **SMALL)
+    model = outline(name, **SMALL)
     names = [layer.name for layer in model.layers if layer.name.startswith("stem")]
     assert names == expected.split()
 
@@ -208,14 +208,14 @@ def test_names_of_stems_are_frozen(name, expected):
     ],
 )  # fmt: skip
 def test_names_of_blocks_are_frozen(name, expected):
-    model = models.build(name, **SMALL)
+    model = outline(name, **SMALL)
     names = [layer.name for layer in model.layers if layer.name.startswith("stage3_block1_")]
     assert sorted(names) == sorted(f"stage3_block1_{part}" for part in expected.split())
 
 
 def test_wider_nets_have_wider_bottlenecks():
-    plain = models.build("resnet50", **SMALL)
-    wide = models.build("wide_resnet50_2", **SMALL)
+    plain = outline("resnet50", **SMALL)
+    wide = outline("wide_resnet50_2", **SMALL)
     for model, factor in [(plain, 1), (wide, 2)]:
         assert model.get_layer("stage3_block1_conv2").filters == 128 * factor
         assert model.get_layer("stage3_block1_conv3").filters == 512

@@ -7,7 +7,7 @@ import pytest
 from keras_attention import layers
 from keras_attention.models import slots
 
-from .nets import carry_weights, logits, pixels, small
+from .nets import carry_weights, outputs, pixels, small
 
 DEPTHS = (1, 2)
 
@@ -121,7 +121,7 @@ def test_a_users_layer_acts_on_the_branch():
         if layer.name.endswith("norm2"):
             layer.gamma.assign(0.5 * layer.gamma.value)
             layer.beta.assign(0.5 * layer.beta.value)
-    expected, received = logits(plain, pixels()), logits(halved, pixels())
+    expected, received = outputs(plain, pixels()), outputs(halved, pixels())
     assert np.abs(expected).max() > 1e-3
     np.testing.assert_allclose(received, expected, rtol=1e-4, atol=1e-5)
 
