@@ -1,7 +1,15 @@
 """What every test may use."""
 
+import gc
+
 import keras
 import pytest
+
+
+def pytest_collection_finish():
+    """What was imported stays: to look for garbage in it again and again takes a tenth of a run."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -14,8 +14,8 @@ HARMLESS = (
 )  # fmt: skip
 # Arguments that another number or shape of weights would give away when they are loaded.
 VISIBLE = (
-    "class_token", "depth", "depths", "embed_dim", "init_values", "mlp_ratio", "patch_size",
-    "qkv_bias", "reg_tokens",
+    "channels", "class_token", "depth", "depths", "embed_dim", "init_values", "layers", "mlp_ratio",
+    "patch_size", "qkv_bias", "reg_tokens",
 )  # fmt: skip
 KNOWN = (*HARMLESS, *VISIBLE, "global_pool", "img_size", "in_chans", "num_heads", "qk_norm")
 
@@ -37,8 +37,11 @@ def read(given: Mapping[str, Any], architecture: str, source: str) -> Told:
         return Told()  # whoever builds it says so
     own = factory.arguments_of(architecture)
     vit = factory.family_of(architecture) == "vit"
-    heads = own["attention"]["num_heads"] if vit else None
-    fixed = {"in_chans": 3, "num_heads": heads, "qk_norm": given.get("qk_norm") if vit else False}
+    fixed = {"in_chans": 3}
+    if vit:  # whose tensors have the same shapes for any number of heads
+        fixed["num_heads"] = own["attention"]["num_heads"]
+    else:
+        fixed["qk_norm"] = False
     unknown = {
         name: value
         for name, value in given.items()

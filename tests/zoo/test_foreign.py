@@ -11,7 +11,7 @@ from keras import ops
 from safetensors.numpy import load_file, save_file
 
 from keras_attention import layers, models, zoo
-from keras_attention.zoo import foreign
+from keras_attention.zoo import foreign, model_args
 
 from .parity import error, timm_folder
 
@@ -242,6 +242,13 @@ def test_arguments_for_training_and_sizes_are_taken(copy):
     assert zoo.load(str(copy)).input_shape == (None, 48, 48, 3)
     change(copy, model_args={"img_size": [40, 56]})
     assert zoo.load(str(copy)).input_shape == (None, 40, 56, 3)
+
+
+def test_heads_which_no_tensor_shows_are_compared():
+    name = "vit_tiny_patch16_224"
+    assert model_args.read({"num_heads": 3, "embed_dim": 192}, name, "x") == model_args.Told()
+    with pytest.raises(zoo.ConversionError, match="model_args={'num_heads': 4}"):
+        model_args.read({"num_heads": 4}, name, "x")
 
 
 def test_missing_files_are_named(tmp_path, copy):
