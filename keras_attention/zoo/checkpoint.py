@@ -2,15 +2,14 @@
 
 import contextlib
 import dataclasses
-import json
 import pathlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from . import model_args
-from .errors import ConversionError, IntegrityError
+from . import header, manifest, model_args, plain_json
+from .errors import ConversionError, IntegrityError, ManifestError
 
 CONFIG, TENSORS = "config.json", "model.safetensors"
 # A description of more bytes than this is not one.
@@ -69,10 +68,16 @@ def read(
         }
         architecture = str(config["architecture"])
         given_arguments = dict(config.get("model_args") or {})
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise IntegrityError(
             f"{folder / CONFIG} does not describe a checkpoint as timm does: {error!r}"
         ) from error
+    manifest.check_size((height, width), str(folder / CONFIG))
+    if not 0 <= classes <= manifest.LARGEST_NUMBER:
+        raise IntegrityError(
+            f"{folder / CONFIG}: classes are at most {manifest.LARGEST_NUMBER}. "
+            f"Received: num_classes={classes}"
+        )
     if channels != 3:
         raise ConversionError(f"{folder / CONFIG}: only RGB. Received: input_size={channels}, ...")
     path = folder / TENSORS
@@ -80,6 +85,8 @@ def read(
         raise IntegrityError(f"{folder} has no {TENSORS}. It has: {_listing(folder)}.")
     tensors = tensors or (lambda: path)
     told = model_args.read(given_arguments, architecture, str(folder / CONFIG))
+    if told.size:
+        manifest.check_size(told.size, str(folder / CONFIG))
     if told.attention:
         arguments["attention"] = told.attention
     pools = tuple(one for one in (config.get("global_pool"), told.pool) if one)
@@ -94,10 +101,10 @@ def opened(path: pathlib.Path) -> Iterator[tuple[dict[str, tuple[int, ...]], Any
     """
     from safetensors import SafetensorError, safe_open
 
+    shapes = {name: one.shape for name, one in header.read(path).items()}
     try:
         # Read, not mapped: what a mapping of the file has shown stays in memory with it.
         with safe_open(path, framework="numpy", backend="pread") as file:
-            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}
 
             def tensor(name: str) -> np.ndarray:
                 array = file.get_tensor(name)
@@ -119,12 +126,9 @@ def _config(path: pathlib.Path) -> dict:
     if path.stat().st_size > LARGEST_CONFIG:
         raise IntegrityError(f"{path} is larger than {LARGEST_CONFIG} bytes: no description")
     try:
-        config = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise IntegrityError(f"{path} is not JSON: {error}") from error
-    if not isinstance(config, dict):
-        raise IntegrityError(f"{path} must hold one JSON object. Received: {type(config).__name__}")
-    return config
+        return plain_json.parse(path.read_bytes(), str(path), LARGEST_CONFIG)
+    except ManifestError as error:
+        raise IntegrityError(str(error)) from error
 
 
 def _listing(folder: pathlib.Path) -> str:

@@ -22,6 +22,7 @@ PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 # No architecture here comes near these; without them a description could ask for any memory.
+LARGEST_SIDE = 4096  # pixels
 LARGEST_NUMBER, LONGEST_LIST, MOST_BLOCKS = 65_536, 10_000, 512
 MOST_PARAMETERS = 3_000_000_000
 
@@ -121,6 +122,15 @@ def check_name(path: str) -> str:
             f"{list(SUFFIXES)}. Received: {path[:100]!r}"
         )
     return path
+
+
+def check_size(size: tuple[int, int], source: str) -> tuple[int, int]:
+    """The size of images, (height, width), if it is one that a model here can have."""
+    if not 1 <= min(size) <= max(size) <= LARGEST_SIDE:
+        raise ManifestError(
+            f"{source}: images have sides of 1 to {LARGEST_SIDE} pixels. Received: size={size}"
+        )
+    return size
 
 
 def _check_types(manifest: Manifest) -> None:

@@ -73,8 +73,7 @@ def _arguments(told: Manifest, files: Mapping[str, bytes], folder: pathlib.Path)
     ready, labels = given[layout.PREPROCESSING], given[layout.LABELS].get("labels")
     try:
         height, width = (int(side) for side in ready["size"])
-        if not 1 <= min(height, width) <= max(height, width) <= LARGEST_SIDE:
-            raise ValueError(f"size must be 1 to {LARGEST_SIDE} pixels")
+        manifest.check_size((height, width), str(folder / layout.PREPROCESSING))
         return {
             **{key: _tuples(value) for key, value in told.kwargs.items()},
             "num_classes": told.num_classes,
@@ -85,11 +84,10 @@ def _arguments(told: Manifest, files: Mapping[str, bytes], folder: pathlib.Path)
             "interpolation": str(ready["interpolation"]),
             "labels": tuple(str(label) for label in labels) if labels else None,
         }
+    except ManifestError:
+        raise
     except (KeyError, TypeError, ValueError) as error:
         raise ManifestError(f"{folder / layout.PREPROCESSING} cannot be used: {error!r}") from error
-
-
-LARGEST_SIDE = 4096
 
 
 def _tuples(value):

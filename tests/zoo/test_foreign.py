@@ -206,6 +206,7 @@ def test_an_unknown_architecture_names_the_nearest(copy):
         ("[]", "must hold one JSON object"),
         ("{}", "does not describe a checkpoint"),
         (" " * 1_000_001, "larger than 1000000 bytes"),
+        ('{"architecture": "resnet18", "architecture": "resnet34"}', "occurs twice"),
     ],
 )
 def test_a_description_that_is_none(copy, content, message):
@@ -242,6 +243,20 @@ def test_arguments_for_training_and_sizes_are_taken(copy):
     assert zoo.load(str(copy)).input_shape == (None, 48, 48, 3)
     change(copy, model_args={"img_size": [40, 56]})
     assert zoo.load(str(copy)).input_shape == (None, 40, 56, 3)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"num_classes": 10**9}, "classes are at most 65536. Received: num_classes=1000000000"),
+        ({"model_args": {"img_size": 10**5}}, r"sides of 1 to 4096 pixels. Received: size=\(1000"),
+    ],
+    ids=str,
+)
+def test_numbers_that_would_take_all_memory(copy, fields, message):
+    change(copy, **fields)
+    with pytest.raises(zoo.ZooError, match=message):
+        load(copy)
 
 
 def test_heads_which_no_tensor_shows_are_compared():
