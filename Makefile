@@ -8,7 +8,7 @@ TEST_EXTRAS := tensorflow,jax,torch,explain,recipes,oracles,dev
 JAX_CACHE := JAX_COMPILATION_CACHE_DIR=.cache/jax JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 \
 	JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
 
-.PHONY: demo test docs fuzz parity lint types wheel clean
+.PHONY: demo test docs faults fuzz parity lint types wheel clean
 
 demo: .venv/demo
 	@KERAS_BACKEND=jax $(JAX_CACHE) $(BIN)/keras-attention explain resnet18w16_cbam_cifar10 \
@@ -22,6 +22,9 @@ docs: .venv/test
 	@KERAS_BACKEND=torch $(BIN)/python -m tests.page
 
 # Every architecture against timm and pytorchcv; hours for all three backends.
+faults: .venv/test
+	@KERAS_BACKEND=torch $(BIN)/python -m tests.zoo.faults
+
 fuzz: .venv/test
 	@KERAS_BACKEND=torch KERAS_ATTENTION_FUZZ=100000 $(BIN)/python -m pytest -q tests/zoo/test_fuzz.py
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .errors import CacheError, HubError, IntegrityError, NotFoundError, OfflineError
-from .hub_errors import translated
+from .hub_errors import may_pass, translated
 from .manifest import File
 
 # A content's hash as the Hub's client names files in its cache: SHA-256 of a large file, Git's
@@ -20,8 +20,10 @@ from .manifest import File
 _SHA256, _SHA1 = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9a-f]{40}")
 # Each chunk waits for Python's lock, which the caller of `fetch_meanwhile` holds most of the time.
 CHUNK = 1 << 24
-# The client goes on where a connection ends early, but gives up where it is reset.
+# The client goes on where a connection ends early, but gives up where it is reset or the Hub fails
+# while it sends a file.
 TRIES, PAUSES = 3, (1.0, 3.0)
+pause = time.sleep
 ROOM = 1 << 26  # bytes of the disk that a download leaves free
 
 
@@ -156,7 +158,6 @@ def _fetched_again(path, repo, name, commit, access: Access, pin) -> pathlib.Pat
 def _download(
     repo: str, name: str, commit: str, access: Access, size: int | None = None, **options
 ) -> pathlib.Path:
-    import httpx2
     from huggingface_hub import hf_hub_download
 
     place = f"{repo}/{name} at {commit}"
@@ -174,10 +175,9 @@ def _download(
                 )
                 return pathlib.Path(path)
         except HubError as error:
-            broken = isinstance(error.__cause__, httpx2.TransportError)
-            if not broken or isinstance(error, OfflineError) or attempt == TRIES - 1:
+            if attempt == TRIES - 1 or not may_pass(error):
                 raise
-            time.sleep(PAUSES[attempt])
+            pause(PAUSES[attempt])
     raise AssertionError("unreachable")
 
 

@@ -68,6 +68,17 @@ def translated(repo: str, place: str) -> Iterator[None]:
         raise HubError(f"{place} could not be fetched: {first_line(error)}") from error
 
 
+def may_pass(error: HubError) -> bool:
+    """Whether it may help to ask again what the client asked once."""
+    import httpx2
+    from huggingface_hub import errors
+
+    cause = error.__cause__
+    if isinstance(cause, errors.HfHubHTTPError):
+        return cause.response is not None and cause.response.status_code >= 500
+    return isinstance(cause, httpx2.TransportError)
+
+
 def _of_status(error, place: str) -> HubError:
     status = error.response.status_code if error.response is not None else None
     kind = AccessError if status in (401, 403) else HubError
