@@ -148,7 +148,7 @@ def _fetched_again(path, repo, name, commit, access: Access, pin) -> pathlib.Pat
     path = _download(repo, name, commit, access, force_download=True)
     if is_intact(path, pin, repo, commit, access):
         return path
-    expected = f"{pin.size} bytes with SHA-256 {pin.sha256}" if pin else f"the hash {_named(path)}"
+    expected = f"{pin.size} bytes with SHA-256 {pin.sha256}" if pin else f"the hash {named(path)}"
     raise IntegrityError(
         f"{repo}/{name} at {commit} is not the published file, even after a second download. "
         f"Expected {expected}. Received: {path.stat().st_size} bytes with another hash."
@@ -200,7 +200,7 @@ def _check_room(repo: str, name: str, commit: str, access: Access, size: int | N
         )
 
 
-def _named(path: pathlib.Path) -> str:
+def named(path: pathlib.Path) -> str:
     """The hash in the name of the cached content behind a link of the cache."""
     return pathlib.Path(os.path.realpath(path)).name
 
@@ -210,7 +210,7 @@ def is_intact(path: pathlib.Path, pin: File | None, repo: str, commit: str, acce
     size = path.stat().st_size
     if pin is not None:
         return size == pin.size and _digest(path, hashlib.sha256()) == pin.sha256
-    name = _named(path)
+    name = named(path)
     if not (_SHA256.fullmatch(name) or _SHA1.fullmatch(name)):
         name = _hash_on_the_hub(repo, path.name, commit, access)
     if _SHA256.fullmatch(name):

@@ -2,6 +2,7 @@
 
 import hashlib
 import pathlib
+from collections.abc import Callable
 
 from .errors import IntegrityError
 
@@ -15,6 +16,28 @@ def read_verified(path: pathlib.Path, size: int, sha256: str, remedy: str = REME
     error.
     Raises: IntegrityError that names the file, what was expected and what is there.
     """
+
+    def read() -> tuple[bytes, str]:
+        content = path.read_bytes()
+        return content, hashlib.sha256(content).hexdigest()
+
+    return _verified(path, size, sha256, remedy, read)
+
+
+def check(path: pathlib.Path, size: int, sha256: str, remedy: str = REMEDY) -> None:
+    """Like `read_verified`, of a file too large to hold in memory."""
+
+    def read() -> tuple[bytes, str]:
+        with path.open("rb") as file:
+            return b"", hashlib.file_digest(file, "sha256").hexdigest()
+
+    _verified(path, size, sha256, remedy, read)
+
+
+def _verified(
+    path: pathlib.Path, size: int, sha256: str, remedy: str, read: Callable[[], tuple[bytes, str]]
+) -> bytes:
+    """What `read` gives first, if the file has that size and `read` gives that hash."""
     expected = f"Expected {size} bytes with SHA-256 {sha256}."
     try:
         actual_size = path.stat().st_size
@@ -23,10 +46,9 @@ def read_verified(path: pathlib.Path, size: int, sha256: str, remedy: str = REME
             raise IntegrityError(
                 f"{path} has the wrong size. {expected} Received: {actual_size} bytes. {remedy}"
             )
-        content = path.read_bytes()
+        content, actual = read()
     except OSError as error:
         raise IntegrityError(f"{path} cannot be read: {error}. {expected} {remedy}") from error
-    actual = hashlib.sha256(content).hexdigest()
     if actual != sha256:
         raise IntegrityError(
             f"{path} is not the published file. {expected} Received: SHA-256 {actual}. {remedy}"

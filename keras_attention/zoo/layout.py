@@ -21,7 +21,7 @@ from .manifest import File, Manifest
 
 WEIGHTS, PREPROCESSING, LABELS = "model.safetensors", "preprocessing.json", "labels.json"
 # What this library's loader reads beside the manifest.
-READ = (WEIGHTS, PREPROCESSING, LABELS)
+READ = (PREPROCESSING, LABELS, WEIGHTS)
 # Arguments of `models.build` that have a file of their own.
 ELSEWHERE = ("num_classes", "input_shape", "mean", "std", "crop", "interpolation", "labels")
 

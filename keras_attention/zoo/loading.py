@@ -118,7 +118,7 @@ def _of_somebody(repo: str, changes: Changes, access: hub.Access) -> keras.Model
     if not hub.has(repo, manifest.NAME, commit, access):
         return foreign.load(_of_hub(repo, access), changes)
     folder = hub.fetch(repo, (manifest.NAME, *layout.READ), commit, access)
-    return published.load(folder, changes, links=True)
+    return published.load(folder, changes, {layout.WEIGHTS: hub.named(folder / layout.WEIGHTS)})
 
 
 _MENTIONED: set[str] = set()
@@ -140,7 +140,8 @@ def _own(entry: index.ModelInfo, changes: Changes, access: hub.Access) -> keras.
     if entry.commit and not entry.file and changes.weights:
         repo = entry.repo or ""
         folder = hub.fetch(repo, tuple(entry.files), entry.commit, access, entry.files)
-        return published.load(folder, changes, links=True)
+        hashed = {name: file.sha256 for name, file in entry.files.items()}
+        return published.load(folder, changes, hashed)
     # Read before the model is built, so that a broken file costs no time.
     arrays = _read(entry) if changes.weights and entry.file else {}
     arguments = {**entry.arguments, "labels": entry.labels or None}
@@ -152,7 +153,9 @@ def _own(entry: index.ModelInfo, changes: Changes, access: hub.Access) -> keras.
     own = arguments.get("attention")
     new = foreign.fresh(entry.architecture, own, changes.attention)
     new |= foreign.new_heads(changes, arguments)
-    weight_files.assign(model, arrays, entry.file or entry.name, new)
+    shapes = {path: array.shape for path, array in arrays.items()}
+    source = entry.file or entry.name
+    weight_files.assign(model, shapes, arrays.__getitem__, source, new, changes.features_only)
     foreign.mention(model, entry.name, new)
     return model
 

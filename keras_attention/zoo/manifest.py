@@ -80,7 +80,9 @@ def parse(content: bytes, source: str) -> Manifest:
         fields["golden"] = tuple(float(value) for value in fields.get("golden", ()))
         manifest = Manifest(**fields)
         _check_types(manifest)
-    except (KeyError, TypeError, AttributeError) as error:
+    except ManifestError:
+        raise
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ManifestError(f"{source} does not describe a model: {error!r}") from error
     _check_model(manifest, source)
     return manifest

@@ -61,7 +61,7 @@ def read(given: Mapping[str, Any], architecture: str, source: str) -> Told:
 
 
 def _pair(size: Any, source: str) -> tuple[int, int]:
-    pair = (size, size) if isinstance(size, int) else tuple(size)
+    pair = tuple(size) if isinstance(size, list | tuple) else (size, size)
     if len(pair) != 2 or any(isinstance(one, bool) or not isinstance(one, int) for one in pair):
         raise ConversionError(f"{source}: img_size is one or two integers. Received: {size!r}")
     return pair

@@ -8,7 +8,7 @@ import keras
 
 from .. import models
 from ..models import factory
-from . import foreign, header, integrity, layout, manifest, plain_json, weights
+from . import checkpoint, foreign, header, integrity, layout, manifest, plain_json, weights
 from .changes import Changes
 from .errors import IntegrityError, ManifestError, UnsafePathError, WeightsError
 from .manifest import Manifest
@@ -19,36 +19,47 @@ def is_in(folder: pathlib.Path) -> bool:
     return (folder / manifest.NAME).is_file()
 
 
-def read(folder: pathlib.Path, links: bool = False) -> tuple[Manifest, dict[str, bytes]]:
-    """The manifest in a folder, and the files that it names, each with the hash that it names.
+def read(
+    folder: pathlib.Path, hashed: Mapping[str, str] | None = None
+) -> tuple[Manifest, dict[str, bytes]]:
+    """The manifest in a folder and the small files that it names, once all hashes are right.
 
     Args:
         folder: Where they are.
-        links: Whether files may be links, as they are in the cache of the Hub's client.
+        hashed: The SHA-256 of files that were hashed just now, as they are when they come from the
+            Hub, in whose cache files may be links.
     Raises: ManifestError, UnsafePathError, VersionError or IntegrityError.
     """
-    told = manifest.parse(_small(folder / manifest.NAME, links), str(folder / manifest.NAME))
+    if hashed is None:
+        _refuse_links(folder)
+    told = manifest.parse(_small(folder / manifest.NAME), str(folder / manifest.NAME))
     missing = [name for name in layout.READ if name not in told.files]
     if missing:
         raise ManifestError(f"{folder / manifest.NAME} does not name {missing}")
     found = {}
     for name in layout.READ:
-        _check_link(folder / name, links)
         file = told.files[name]
-        found[name] = integrity.read_verified(folder / name, file.size, file.sha256, REMEDY)
+        if name == layout.WEIGHTS:  # too large to hold
+            if file.sha256 != (hashed or {}).get(name):
+                integrity.check(folder / name, file.size, file.sha256, REMEDY)
+        elif file.size > plain_json.LARGEST:
+            raise ManifestError(f"{folder / name} is too large for what it is: {file.size} bytes")
+        else:
+            found[name] = integrity.read_verified(folder / name, file.size, file.sha256, REMEDY)
     return told, found
 
 
 REMEDY = "Fetch the folder again, or publish it again if it is yours."
 
 
-def load(folder: pathlib.Path, changes: Changes, links: bool = False) -> keras.Model:
-    """The model in a folder, with these changes."""
-    told, files = read(folder, links)
+def load(
+    folder: pathlib.Path, changes: Changes, hashed: Mapping[str, str] | None = None
+) -> keras.Model:
+    """The model in a folder, with these changes; `hashed` is as for `read`."""
+    told, files = read(folder, hashed)
     arguments = _arguments(told, files, folder)
-    content, source = files[layout.WEIGHTS], str(folder / layout.WEIGHTS)
-    shapes = header.of_bytes(content, source)
-    _check_before_memory(told, arguments, shapes, source)
+    path = folder / layout.WEIGHTS
+    _check_before_memory(told, arguments, header.read(path), str(path))
     wanted = changes.applied_to(arguments)
     model = models.build(told.architecture, **wanted)
     if not changes.weights:
@@ -56,7 +67,8 @@ def load(folder: pathlib.Path, changes: Changes, links: bool = False) -> keras.M
     own = arguments.get("attention")
     new = foreign.fresh(told.architecture, own, changes.attention)
     new |= foreign.new_heads(changes, arguments)
-    weights.assign(model, weights.parse(content, source), source, new, changes.features_only)
+    with checkpoint.opened(path) as (shapes, tensor):
+        weights.assign(model, shapes, tensor, str(path), new, changes.features_only)
     foreign.mention(model, told.name, new)
     return model
 
@@ -111,8 +123,7 @@ def _check_before_memory(told: Manifest, arguments: dict, shapes: Mapping, sourc
 DTYPES = ("F16", "BF16", "F32", "F64", "I32", "I64", "U32")
 
 
-def _small(path: pathlib.Path, links: bool) -> bytes:
-    _check_link(path, links)
+def _small(path: pathlib.Path) -> bytes:
     try:
         with path.open("rb") as file:
             return file.read(plain_json.LARGEST + 1)
@@ -120,6 +131,7 @@ def _small(path: pathlib.Path, links: bool) -> bytes:
         raise IntegrityError(f"{path} cannot be read: {error}. {REMEDY}") from error
 
 
-def _check_link(path: pathlib.Path, links: bool) -> None:
-    if path.is_symlink() and not links:
-        raise UnsafePathError(f"{path} is a link: copy the file itself into the folder")
+def _refuse_links(folder: pathlib.Path) -> None:
+    for name in (manifest.NAME, *layout.READ):
+        if (folder / name).is_symlink():
+            raise UnsafePathError(f"{folder / name} is a link: copy the file itself there")

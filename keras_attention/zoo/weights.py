@@ -1,6 +1,6 @@
 """Arrays of a weight file into a model, all of them or none."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import keras
 import numpy as np
@@ -33,30 +33,37 @@ def parse(content: bytes, source: str) -> dict[str, np.ndarray]:
 
 def assign(
     model: keras.Model,
-    arrays: Mapping[str, np.ndarray],
+    shapes: Shapes,
+    array: Callable[[str], np.ndarray],
     source: str,
     new_layers: Collection[str] = (),
     part: bool = False,
 ) -> None:
     """Give every weight of `model` the array of its path, but for those of `new_layers`.
 
-    `part`: whether the model need not have all that there is.
+    Args:
+        model: The model.
+        shapes: Of all arrays that there are, by path.
+        array: Gives one of them.
+        source: What errors call the source.
+        new_layers: Names of layers that stay as they are.
+        part: Whether the model need not have all that there is.
     Raises: WeightsError before anything is assigned, if a key is missing or left over or a shape
         differs.
     """
     targets = {weight.path: weight for weight in model.weights}
     if len(targets) != len(model.weights):
         raise WeightsError(f"Two weights of {model.name!r} have one path")
-    targets, arrays = (
+    targets, shapes = (
         {path: one for path, one in some.items() if path.partition("/")[0] not in new_layers}
-        for some in (targets, arrays)
+        for some in (targets, shapes)
     )
     if part:
-        arrays = {path: array for path, array in arrays.items() if path in targets}
-    shapes = {path: tuple(weight.shape) for path, weight in targets.items()}
-    check({path: array.shape for path, array in arrays.items()}, shapes, source, model.name)
+        shapes = {path: shape for path, shape in shapes.items() if path in targets}
+    wanted = {path: tuple(weight.shape) for path, weight in targets.items()}
+    check(shapes, wanted, source, model.name)
     for path, weight in targets.items():
-        weight.assign(np.array(arrays[path], weight.dtype, order="C"))
+        weight.assign(np.asarray(array(path), weight.dtype))
 
 
 def check(found: Shapes, wanted: Shapes, source: str, model: str) -> None:

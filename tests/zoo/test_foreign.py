@@ -227,6 +227,7 @@ def test_another_pooling_is_refused(copy):
         ({"act_layer": "silu"}, "make another network.*Received: model_args={'act_layer': 'silu'}"),
         ({"in_chans": 1}, "model_args={'in_chans': 1}"),
         ({"qk_norm": True}, "model_args={'qk_norm': True}"),  # a residual network has none
+        ({"img_size": 32.5}, r"img_size is one or two integers. Received: 32.5"),
         ({"img_size": [32]}, r"img_size is one or two integers. Received: \[32\]"),
         ({"global_pool": "max"}, "Received: global_pool='max'"),
     ],

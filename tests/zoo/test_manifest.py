@@ -68,6 +68,7 @@ def test_what_is_written_is_read():
         ({"files": {"a.json": {**FILE, "size": True}}}, ManifestError, "Received: True"),
         ({"files": ["a.json"]}, ManifestError, "does not describe a model"),
         ({"golden": [[1]]}, ManifestError, "does not describe a model"),
+        ({"golden": ["x"]}, ManifestError, "does not describe a model"),
     ],
     ids=str,
 )

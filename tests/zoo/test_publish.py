@@ -48,6 +48,10 @@ def publish(model, **more):
     )
 
 
+FILE = {"sha256": "0" * 64, "size": 10**9}
+LARGE = {name: FILE for name in ("labels.json", "preprocessing.json", "model.safetensors")}
+
+
 def quarter(name):
     """Attention that is a function."""
     return keras.layers.Rescaling(0.25, name=name)
@@ -196,8 +200,8 @@ def test_a_model_of_the_package(monkeypatch, tmp_path):
     found = module.publish(name, f"me/{name}", folder=tmp_path / "model", dry_run=True)
     assert found.name == name
     shipped = pathlib.Path(zoo.__file__).parent / "weights" / f"{name}.safetensors"
-    again, told = published.read(tmp_path / "model")[1], (tmp_path / "model" / "README.md")
-    assert header.of_bytes(again["model.safetensors"], "").keys() == header.read(shipped).keys()
+    again, told = tmp_path / "model" / "model.safetensors", tmp_path / "model" / "README.md"
+    assert header.read(again).keys() == header.read(shipped).keys()
     assert "0.8863" in told.read_text("utf-8")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UnknownModelError, match="publish it in a clone of the project"):
@@ -233,6 +237,7 @@ def test_a_link_is_refused(folder, tmp_path):
     ("fields", "error", "message"),
     [
         ({"files": {}}, ManifestError, "does not name"),
+        ({"files": LARGE}, ManifestError, "preprocessing.json is too large for what it is"),
         ({"num_classes": 4}, ManifestError, "one name for each of the 4 classes"),
         ({"kwargs": {**OPTIONS, "attention": "none"}}, WeightsError, "Left over: .*_attention"),
         ({"kwargs": {**OPTIONS, "patch": 2}}, WeightsError, "Wrong shape: .*patches/kernel"),
