@@ -7,6 +7,7 @@ import json
 import os
 import tracemalloc
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,6 +18,10 @@ from keras_attention import zoo
 from keras_attention.models import factory
 from keras_attention.zoo import checkpoint, convert, header, manifest, weights
 from keras_attention.zoo.convert import rules
+
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "torch", reason="no backend has a part in it: asked of one"
+)
 
 COUNT = int(os.environ.get("KERAS_ATTENTION_FUZZ", 2000)) // 5
 MANY = settings(
