@@ -69,7 +69,10 @@ def resolve(repo: str, files: Sequence[str], access: Access) -> str:
 
 
 def has(repo: str, name: str, commit: str, access: Access) -> bool:
-    """Whether a repository has this file, which is fetched to find out."""
+    """Whether a repository has this file, which is fetched to find out.
+
+    Without a connection: whether it is in the cache.
+    """
     import huggingface_hub
 
     known = huggingface_hub.try_to_load_from_cache(
@@ -79,6 +82,8 @@ def has(repo: str, name: str, commit: str, access: Access) -> bool:
         return isinstance(known, str)
     try:
         _download(repo, name, commit, access)
+    except OfflineError:
+        return False  # it is not here, and whoever needs it says so
     except NotFoundError as error:
         if isinstance(error.__cause__, huggingface_hub.errors.RemoteEntryNotFoundError):
             return False

@@ -266,6 +266,14 @@ def test_whether_a_file_is_there_is_asked_once(hub):
         ours.has("timm/nothing", FILES[0], commit, access)
 
 
+def test_what_another_program_fetched_loads_without_a_connection(hub, monkeypatch):
+    fetch(repo="someone/tuned")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert small().output_shape == (None, 1000)
+    with pytest.raises(zoo.OfflineError, match="someone/other"):
+        small("hf://someone/other")
+
+
 def test_two_revisions_are_one_too_many():
     with pytest.raises(ValueError, match="Two revisions. Received: name='hf://a/b@v1'"):
         zoo.load("hf://a/b@v1", revision="v2")
