@@ -80,7 +80,7 @@ def _fill(model, found: checkpoint.Checkpoint, path, shape, layers: set[str], pa
     table = convert.TIMM[factory.family_of(name)](arguments)
     targets = {weight.path: weight for weight in model.weights}
     with checkpoint.opened(path) as (shapes, tensor):
-        steps = _plan(model, shapes, table, str(path), layers, part)
+        steps = plan(model, shapes, table, str(path), layers, part)
         # The largest first: where they leave random values behind, smaller ones find room.
         steps.sort(key=lambda step: -sum(math.prod(shapes[name]) for name in step.sources))
         for target, array in rules.apply(steps, tensor):
@@ -88,9 +88,14 @@ def _fill(model, found: checkpoint.Checkpoint, path, shape, layers: set[str], pa
             targets[target].assign(array)
 
 
-def _plan(
+def plan(
     model, shapes, table, source: str, layers: Collection[str] = (), part: bool = False
 ) -> list[rules.Step]:
+    """The steps that fill a model, but for `layers`, from tensors of these shapes.
+
+    `part`: whether the model need not have all that there is.
+    """
+
     def new(path: str) -> bool:
         return path.partition("/")[0] in layers or (part and path not in wanted)
 
@@ -102,7 +107,7 @@ def from_state(model, state: Mapping[str, np.ndarray], entry: index.ModelInfo) -
     """Our arrays by path, from those of pytorchcv's model."""
     table = convert.PYTORCHCV[factory.family_of(entry.architecture)](entry.arguments)
     shapes = {name: array.shape for name, array in state.items()}
-    steps = _plan(model, shapes, table, entry.name)
+    steps = plan(model, shapes, table, entry.name)
     return dict(rules.apply(steps, state.__getitem__))
 
 

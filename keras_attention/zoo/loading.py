@@ -9,7 +9,18 @@ from collections.abc import Iterator, Sequence
 import keras
 
 from .. import models
-from . import checkpoint, foreign, hub, index, integrity, layout, manifest, origin, published
+from . import (
+    authors,
+    checkpoint,
+    foreign,
+    hub,
+    index,
+    integrity,
+    layout,
+    manifest,
+    origin,
+    published,
+)
 from . import weights as weight_files
 from .changes import Changes
 
@@ -38,7 +49,8 @@ def load(
     Args:
         name: One of `list_models()`, such as "timm/seresnet50.ra2_in1k" (perhaps with "@" and a
             revision); "hf://owner/name" for another repository, of a model that `publish` or timm
-            put there; or a folder with the files of such a repository.
+            put there; a folder with the files of such a repository; or a file ".pth" of the code
+            that the authors of CBAM and BAM published, which torch >= 2.10 reads.
         num_classes: Makes a new, random head for that many classes and keeps the body, 0 gives
             the pooled features; None keeps the published head and its labels.
         weights: False gives random weights.
@@ -71,6 +83,8 @@ def load(
             if published.is_in(folder):
                 return published.load(folder, changes)
             return foreign.load(checkpoint.read(folder), changes)
+        if authors.is_file(folder):
+            return authors.load(folder, changes)
         repo, _, given = name.removeprefix("hf://").partition("@")
         if revision and given and given != revision:
             raise ValueError(f"Two revisions. Received: name={name!r}, revision={revision!r}")

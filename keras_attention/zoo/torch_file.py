@@ -32,6 +32,8 @@ def read_pth(content: bytes, source: str) -> dict[str, np.ndarray]:
         state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # whatever a damaged or hostile file makes torch raise
         raise ConversionError(f"{source} is no torch file of weights: {error}") from error
+    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
+        state = state["state_dict"]  # beside the state of a training
     tensors = isinstance(state, dict) and all(hasattr(t, "numpy") for t in state.values())
     if not tensors:
         raise ConversionError(f"{source} must hold a dict of tensors. Received: {type(state)}")
