@@ -154,8 +154,14 @@ def _write_json(path: pathlib.Path, value: Any) -> None:
 def described_again(model: keras.Model, architecture: str, arguments: Mapping[str, Any]) -> dict:
     """All arguments with which `models.build` makes a model like this one.
 
-    Raises: ValueError where what it builds has other weights.
+    Raises: ValueError where what it builds has other weights, or for a model that does not
+        normalise its images or gives maps.
     """
+    if "normalize" not in [layer.name for layer in model.layers] or isinstance(model.output, dict):
+        raise ValueError(
+            "Only models that take RGB in 0..255 and give logits or features are published: built "
+            f"with include_preprocessing=True and features_only=False. Received: {model.name!r}"
+        )
     layer = model.get_layer("normalize")
     full = {
         **arguments,

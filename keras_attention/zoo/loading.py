@@ -23,6 +23,7 @@ from . import (
 )
 from . import weights as weight_files
 from .changes import Changes
+from .errors import UnknownModelError
 
 WEIGHTS = pathlib.Path(__file__).parent / "weights"
 
@@ -85,13 +86,20 @@ def load(
             return foreign.load(checkpoint.read(folder), changes)
         if authors.is_file(folder):
             return authors.load(folder, changes)
+        if name.startswith((".", "/", "~")) or name.endswith(authors.SUFFIXES):
+            raise UnknownModelError(f"There is no such file or folder. Received: name={name!r}")
         repo, _, given = name.removeprefix("hf://").partition("@")
         if revision and given and given != revision:
             raise ValueError(f"Two revisions. Received: name={name!r}, revision={revision!r}")
         access = hub.Access(revision or given or None, cache_dir, local_files_only, token)
         if name.startswith("hf://"):
             return _of_somebody(repo, changes, access)
-        entry = _entry(name)
+        entry = _entry(repo)
+        if access.revision and entry is not None and entry.source != "timm":
+            raise ValueError(
+                f"Only models of the Hub have revisions. Received: name={name!r}, "
+                f"revision={access.revision!r}"
+            )
         if entry is None:
             return foreign.load(_of_hub(repo, access), changes)
         _mention_licence(entry)
@@ -102,15 +110,11 @@ def load(
 
 def _entry(name: str) -> index.ModelInfo | None:
     """What the index knows of a name; None for a tag of a known architecture that it has not."""
-    name, _, revision = name.partition("@")
     architecture = name.removeprefix("timm/").partition(".")[0]
     known = name.startswith("timm/") and architecture in models.list_architectures()
     if known and name not in index.list_models(source="timm"):
         return None
-    entry = index.info(name)
-    if revision and entry.source != "timm":
-        raise ValueError(f"Only models of the Hub have revisions. Received: name={name}@{revision}")
-    return entry
+    return index.info(name)
 
 
 def _of_hub(

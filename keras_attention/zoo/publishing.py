@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import pathlib
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,6 +15,8 @@ from . import cards, golden, index, layout, manifest, published
 from .changes import Changes
 from .errors import HubError, UnknownModelError
 from .layout import Description
+
+REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +96,10 @@ def publish(
 
 def _described(model, repo, architecture, attention, options, metrics, licence, card):
     """The model, and what its folder says of it."""
+    if not REPO.fullmatch(repo):
+        raise ValueError(f"repo must be 'owner/name'. Received: repo={repo!r}")
+    if not isinstance(model, str | keras.Model):
+        raise ValueError(f"model must be a name or a Keras model. Received: model={model!r}")
     if keras.config.image_data_format() != "channels_last":
         raise ValueError("Models are published channels last: set keras's image_data_format so.")
     if isinstance(model, str):

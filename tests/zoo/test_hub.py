@@ -274,6 +274,18 @@ def test_what_another_program_fetched_loads_without_a_connection(hub, monkeypatc
         small("hf://someone/other")
 
 
+def test_a_model_of_the_package_has_no_revisions():
+    for name, options in [("resnet18w16_cifar10@v1", {}), ("resnet50_cbam", {"revision": "v1"})]:
+        with pytest.raises(ValueError, match="Only models of the Hub have revisions.*'v1'"):
+            zoo.load(name, **options)
+
+
+@pytest.mark.parametrize("name", ["./nothing", "nothing.pth", "/nothing/here"])
+def test_a_path_that_is_not_there(name):
+    with pytest.raises(zoo.UnknownModelError, match=f"no such file or folder.*{name}"):
+        zoo.load(name)
+
+
 def test_two_revisions_are_one_too_many():
     with pytest.raises(ValueError, match="Two revisions. Received: name='hf://a/b@v1'"):
         zoo.load("hf://a/b@v1", revision="v2")

@@ -183,6 +183,28 @@ def test_the_arguments_must_be_those_of_the_model(model):
         module.publish(odd, REPO, attention=quarter, options=OPTIONS, dry_run=True)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "repo", "message"),
+    [
+        (3, REPO, "model must be a name or a Keras model. Received: model=3"),
+        (NET, "no-owner", "repo must be 'owner/name'. Received: repo='no-owner'"),
+        ({"include_preprocessing": False}, REPO, "take RGB in 0..255 and give logits"),
+        ({"features_only": True}, REPO, "take RGB in 0..255 and give logits"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_published_is_told(wrong, repo, message):
+    with pytest.raises(ValueError, match=message):
+        module.publish(tuned(**wrong) if isinstance(wrong, dict) else wrong, repo, dry_run=True)
+
+
+def test_logits_of_another_number_are_not_the_published_ones(model):
+    found = golden.logits(model, (8, 8))
+    golden.check(model, (8, 8), found, "x")
+    with pytest.raises(WeightsError, match="x has 3 logits. Expected 1"):
+        golden.check(model, (8, 8), found[:1], "x")
+
+
 def test_a_folder_with_files_is_left_alone(model, tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(ValueError, match="folder must be empty"):
