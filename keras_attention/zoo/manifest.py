@@ -118,7 +118,7 @@ def _file(path: str, entry: Mapping) -> File:
 
 def check_name(path: str) -> str:
     """A file's name, if it names data beside the manifest and nothing else."""
-    if not PATTERN.fullmatch(path) or ".." in path or not path.endswith(SUFFIXES):
+    if not PATTERN.fullmatch(path) or not path.endswith(SUFFIXES):
         raise UnsafePathError(
             f"No file of that name is opened. Expected a plain name that ends in one of "
             f"{list(SUFFIXES)}. Received: {path[:100]!r}"

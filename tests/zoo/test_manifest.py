@@ -56,6 +56,7 @@ def test_what_is_written_is_read():
         ({"kwargs": {"depths": [200, 400]}}, ManifestError, "depths must be at most 512 blocks"),
         ({"kwargs": {"a": [0] * 20_000}}, ManifestError, "a list of 20000 values is too long"),
         ({"num_classes": 10**9}, ManifestError, "at most 65536"),
+        ({"input": {"size": [10**9, 1]}}, ManifestError, "at most 65536"),
         ({"parameters": 10**13}, ManifestError, "parameters must be at most 3000000000"),
         ({"files": {"../evil.json": FILE}}, UnsafePathError, "Received: '../evil.json'"),
         ({"files": {"/etc/passwd": FILE}}, UnsafePathError, "Received: '/etc/passwd'"),
