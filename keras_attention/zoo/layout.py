@@ -106,7 +106,9 @@ def _safetensors(model: keras.Model, described: Description) -> bytes:
     for path, array in arrays.items():
         if not np.isfinite(array).all():
             raise WeightsError(f"{path} holds values that are not finite: this is not published")
-    content = save(arrays, {"format": str(manifest.FORMAT), "architecture": described.architecture})
+    # One entry, since safetensors writes several in another order each time.
+    about = {"architecture": described.architecture, "format": manifest.FORMAT}
+    content = save(arrays, {"keras_attention": json.dumps(about)})
     again = load(content)
     if any(not np.array_equal(array, again[path]) for path, array in arrays.items()):
         raise WeightsError("safetensors did not give back what was written")

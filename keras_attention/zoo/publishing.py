@@ -1,6 +1,7 @@
 """A model onto the Hugging Face Hub: written, read back, uploaded in one commit, tagged."""
 
 import dataclasses
+import hashlib
 import json
 import pathlib
 import re
@@ -168,17 +169,20 @@ def _upload(folder: pathlib.Path, repo: str, private: bool, token) -> tuple[str,
     api = HfApi(token=token, library_name="keras-attention-zoo")
     try:
         api.create_repo(repo, private=private, exist_ok=True)
-        head = api.model_info(repo).sha
+        head = api.model_info(repo).sha or ""
         operations = [CommitOperationAdd(path.name, str(path)) for path in sorted(folder.iterdir())]
-        made = api.create_commit(
-            repo, operations, commit_message="Publish the model", parent_commit=head
-        )
+        commit = head
+        if not _is_there(api, repo, head, folder):
+            made = api.create_commit(
+                repo, operations, commit_message="Publish the model", parent_commit=head
+            )
+            commit = made.oid
         tags = {tag.name: tag.target_commit for tag in api.list_repo_refs(repo).tags}
-        named = [tag for tag, commit in tags.items() if commit == made.oid]
+        named = [tag for tag, at in tags.items() if at == commit]
         tag = named[0] if named else _next(tags)
         if not named:
-            api.create_tag(repo, tag=tag, revision=made.oid)
-        return made.oid, tag
+            api.create_tag(repo, tag=tag, revision=commit)
+        return commit, tag
     except errors.HfHubHTTPError as error:
         if error.response is not None and error.response.status_code == 412:
             raise HubError(
@@ -187,6 +191,22 @@ def _upload(folder: pathlib.Path, repo: str, private: bool, token) -> tuple[str,
         raise HubError(f"The Hub refused {repo}: {error}") from error
     except (OSError, httpx2.TransportError) as error:
         raise HubError(f"{repo} could not be published: {error}") from error
+
+
+def _is_there(api, repo: str, head: str, folder: pathlib.Path) -> bool:
+    """Whether a repository has this card and this manifest, which has the hashes of the weights.
+
+    Keras's own files have the time in them.
+    """
+    there = {
+        one.path: getattr(one, "blob_id", "") for one in api.list_repo_tree(repo, revision=head)
+    }
+    for name in (manifest.NAME, "README.md"):
+        content = (folder / name).read_bytes()
+        blob = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False)
+        if there.get(name) != blob.hexdigest():
+            return False
+    return True
 
 
 def _next(tags: Sequence[str] | Mapping[str, str]) -> str:

@@ -166,6 +166,15 @@ def test_what_is_cached_is_used_without_asking(hub, checkpoint, tmp_path):
     assert fetch("v1") == first
 
 
+def test_what_is_cached_in_part_is_asked_for(hub, checkpoint, tmp_path):
+    fetch(files=FILES[:1])
+    (tmp_path / "newer").mkdir()
+    for name in FILES:
+        (tmp_path / "newer" / name).write_bytes((checkpoint / name).read_bytes() + b" ")
+    newer = hub.add(REPO, tmp_path / "newer")
+    assert fetch().name == newer
+
+
 def test_pins_are_what_counts(hub, checkpoint):
     content = (checkpoint / FILES[0]).read_bytes()
     good = File(hashlib.sha256(content).hexdigest(), len(content))

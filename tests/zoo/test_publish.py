@@ -140,8 +140,10 @@ def test_published_once_and_again(hub, model):
     }  # fmt: skip
     loaded = HfApi().list_repo_files(REPO)
     assert "model.safetensors" in loaded and "README.md" in loaded
-    model = tuned(seed=1)
-    second = publish(model)
+    again = publish(model)  # nothing is new
+    assert (again.commit, again.tag) == (first.commit, first.tag)
+    assert hub.head(REPO, "main") == first.commit
+    second = publish(tuned(seed=1))
     assert second.tag == "v1.1.0" and hub.repos[REPO].tags["v1.0.0"] == first.commit
 
 
