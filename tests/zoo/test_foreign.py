@@ -260,6 +260,15 @@ def test_numbers_that_would_take_all_memory(copy, fields, message):
         load(copy)
 
 
+def test_images_that_would_take_all_memory(copy):
+    given = json.loads((copy / "config.json").read_text("utf-8"))["pretrained_cfg"]
+    change(copy, pretrained_cfg={**given, "input_size": [3, 10**5, 32]})
+    with pytest.raises(
+        zoo.ManifestError, match="sides of 1 to 4096 pixels. Received: size=.100000"
+    ):
+        load(copy)
+
+
 def test_heads_which_no_tensor_shows_are_compared():
     name = "vit_tiny_patch16_224"
     assert model_args.read({"num_heads": 3, "embed_dim": 192}, name, "x") == model_args.Told()
