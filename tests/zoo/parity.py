@@ -73,33 +73,28 @@ def error(model, source, size: tuple[int, int], batch: int = 2) -> float:
     in a ResNeSt of 101 layers.
     """
     x = pictures(batch, size)
-    expected = source_logits(model, source, x, double=True)
+    normalize = model.get_layer("normalize")
+    mean, std = np.array(normalize.pixel_mean), np.array(normalize.pixel_std)
+    expected = logits(source.double(), x, mean, std)
+    source.float()
+    return compare(outputs(model, x), expected)
+
+
+def compare(found: np.ndarray, expected: np.ndarray) -> float:
+    """The largest difference relative to the largest number expected."""
     largest = np.abs(expected).max()
     if np.abs(expected - expected.mean(0)).max() < BLIND * largest:
         raise Unfit("The logits hardly depend on the image: a mistake could hide")
-    found = outputs(model, x)
     return float(np.abs(found - expected).max() / largest)
 
 
-def own_error(model, source, size: tuple[int, int], batch: int = 2) -> float:
-    """Like `error`, of the source's own logits in float32."""
-    x = pictures(batch, size)
-    single, double = (source_logits(model, source, x, double) for double in (False, True))
-    return float(np.abs(single - double).max() / np.abs(double).max())
-
-
-def source_logits(model, source, pixels: np.ndarray, double: bool) -> np.ndarray:
-    """What the source makes of images that are normalised as `model` does it."""
+def logits(source, pixels: np.ndarray, mean, std) -> np.ndarray:
+    """What the source makes of images that are normalised by these numbers, in its own dtype."""
     torch = import_oracle("torch")
-    normalize = model.get_layer("normalize")
-    mean, std = np.array(normalize.pixel_mean), np.array(normalize.pixel_std)
+    kind = next(source.parameters()).dtype
     x = ((pixels / 255.0 - mean) / std).astype("float32").transpose(0, 3, 1, 2)
     with torch.no_grad():
-        if not double:
-            return source(torch.from_numpy(x)).numpy()
-        logits = source.double()(torch.from_numpy(x.astype("float64"))).numpy()
-        source.float()
-    return logits
+        return source(torch.from_numpy(x.copy()).to(kind)).numpy()
 
 
 def assert_parity(folder, architecture: str, *sizes: tuple[int, int], **options) -> None:
@@ -118,17 +113,33 @@ def assert_parity(folder, architecture: str, *sizes: tuple[int, int], **options)
         assert error(model, source, size) <= LIMIT
 
 
-def small(architecture: str) -> dict:
-    """Options with which timm's model takes small images."""
-    return {"dynamic_img_size": True} if factory.family_of(architecture) == "vit" else {}
+def cases(architecture: str) -> list[tuple[dict, list[tuple[int, int]]]]:
+    """Options of timm's model, and the sizes of the images that it and ours see with its weights.
 
-
-def small_size(architecture: str, source) -> tuple[int, int]:
-    """A size that costs little; the source's own where tables are made for it."""
+    Two sizes in all, which cost little. Where tables are made for the size, and are not resampled,
+    each size has a checkpoint of its own.
+    """
     family, arguments = factory.family_of(architecture), factory.arguments_of(architecture)
-    if family == "vit":
-        return (4 * arguments["patch"],) * 2
-    return (64, 64) if family == "resnet" else tuple(source.pretrained_cfg["input_size"][1:])
+    if family == "vit":  # neither is the size that the table of positions was made for
+        patch = arguments["patch"]
+        return [({"dynamic_img_size": True}, [(4 * patch, 4 * patch), (3 * patch, 5 * patch)])]
+    if family == "resnet":
+        return [({}, [(64, 64), (64, 96)])]
+    side = factory.default_size_of(architecture)
+    if family == "swin":  # windows larger than the smallest maps
+        return [({}, [(side, side), (side // 2, side)])]
+    sizes = [(side, side), (side, 2 * side)]  # whole blocks of HaloNet
+    if "bot" in architecture or "rpt" in architecture:
+        return [({"img_size": size}, [size]) for size in sizes]
+    return [({}, sizes)]
+
+
+def at_size(folder: pathlib.Path, architecture: str, source, size: tuple[int, int]):
+    """`source`, or for a Swin another from its files: what it keeps for a size follows that."""
+    if factory.family_of(architecture) != "swin":
+        return source
+    timm = import_oracle("timm")
+    return timm.create_model(f"local-dir:{folder}", pretrained=True, img_size=size).eval()
 
 
 def pytorchcv_model(entry):
