@@ -15,7 +15,8 @@ import keras
 import numpy as np
 
 import keras_attention as ka
-from keras_attention.zoo import index, loading, weights
+from keras_attention.zoo import index, loading
+from keras_attention.zoo.files import weights
 
 from . import card, data, recipe, train
 

@@ -7,7 +7,7 @@ from tests import source
 FLOORS = {"ops": 1, "layers": 2, "metrics": 2, "models": 3, "zoo": 4, "explain": 4, "cli": 5}
 BACKENDS = {"tensorflow", "torch", "jax"}
 # Gradients differ by backend; only torch reads torch's files.
-MAY_IMPORT_A_BACKEND = {("explain", "gradients.py"), ("zoo", "torch_file.py")}
+MAY_IMPORT_A_BACKEND = {("explain", "gradients.py"), ("zoo", "foreign", "torch_file.py")}
 OUTSIDE = {"recipes", "benchmarks", "tests"}
 
 

@@ -22,7 +22,7 @@ from .errors import (
 from .images import read as read_image
 from .index import ModelInfo, info, list_models
 from .loading import load
-from .publishing import Published, publish
+from .publishing.release import Published, publish
 
 __all__ = [
     "AccessError",

@@ -5,8 +5,10 @@ import pathlib
 import shutil
 from collections.abc import Iterator
 
-from . import hub, index, integrity, manifest, origin
+from . import hub, index
 from .errors import HubError, IntegrityError, UnknownModelError
+from .files import integrity, manifest
+from .foreign import origin
 
 WEIGHTS = pathlib.Path(__file__).parent / "weights"
 # Files of a repository that holds a model of timm's or of ours.

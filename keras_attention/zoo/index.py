@@ -12,7 +12,7 @@ from typing import Any
 from ..layers import list_layers
 from ..layers.checks import nearest
 from .errors import UnknownModelError
-from .manifest import File
+from .files.manifest import File
 
 PATH = pathlib.Path(__file__).parent / "index.json"
 TIMM = pathlib.Path(__file__).parent / "timm.json"

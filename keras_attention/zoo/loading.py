@@ -9,21 +9,13 @@ from collections.abc import Iterator, Sequence
 import keras
 
 from .. import models
-from . import (
-    authors,
-    checkpoint,
-    foreign,
-    hub,
-    index,
-    integrity,
-    layout,
-    manifest,
-    origin,
-    published,
-)
-from . import weights as weight_files
+from . import hub, index, published
 from .changes import Changes
 from .errors import UnknownModelError
+from .files import integrity, manifest
+from .files import weights as weight_files
+from .foreign import authors, building, checkpoint, origin
+from .publishing import layout
 
 WEIGHTS = pathlib.Path(__file__).parent / "weights"
 
@@ -83,7 +75,7 @@ def load(
         if folder.is_dir():
             if published.is_in(folder):
                 return published.load(folder, changes)
-            return foreign.load(checkpoint.read(folder), changes)
+            return building.load(checkpoint.read(folder), changes)
         if authors.is_file(folder):
             return authors.load(folder, changes)
         if name.startswith((".", "/", "~")) or name.endswith(authors.SUFFIXES):
@@ -101,10 +93,10 @@ def load(
                 f"revision={access.revision!r}"
             )
         if entry is None:
-            return foreign.load(_of_hub(repo, access), changes)
+            return building.load(_of_hub(repo, access), changes)
         _mention_licence(entry)
         if entry.source == "timm":
-            return foreign.load(_of_hub(repo, access, entry, weights), changes)
+            return building.load(_of_hub(repo, access, entry, weights), changes)
         return _own(entry, changes, access)
 
 
@@ -134,7 +126,7 @@ def _of_somebody(repo: str, changes: Changes, access: hub.Access) -> keras.Model
     commit = hub.resolve(repo, (layout.WEIGHTS,), access)
     access = dataclasses.replace(access, revision=commit)
     if not hub.has(repo, manifest.NAME, commit, access):
-        return foreign.load(_of_hub(repo, access), changes)
+        return building.load(_of_hub(repo, access), changes)
     folder = hub.fetch(repo, (manifest.NAME, *layout.READ), commit, access)
     return published.load(folder, changes, {layout.WEIGHTS: hub.named(folder / layout.WEIGHTS)})
 
@@ -169,12 +161,12 @@ def _own(entry: index.ModelInfo, changes: Changes, access: hub.Access) -> keras.
     if not entry.file:
         arrays = _converted(entry)
     own = arguments.get("attention")
-    new = foreign.fresh(entry.architecture, own, changes.attention)
-    new |= foreign.new_heads(changes, arguments)
+    new = building.fresh(entry.architecture, own, changes.attention)
+    new |= building.new_heads(changes, arguments)
     shapes = {path: array.shape for path, array in arrays.items()}
     source = entry.file or entry.name
     weight_files.assign(model, shapes, arrays.__getitem__, source, new, changes.features_only)
-    foreign.mention(model, entry.name, new)
+    building.mention(model, entry.name, new)
     return model
 
 
@@ -189,7 +181,7 @@ def _converted(entry: index.ModelInfo):
 
     def convert(state):
         model = models.build(entry.architecture, **entry.arguments)
-        return foreign.from_state(model, state, entry)
+        return building.from_state(model, state, entry)
 
     path = origin.weights(entry.origin or {}, convert)
     return weight_files.parse(path.read_bytes(), str(path))

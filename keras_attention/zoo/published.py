@@ -8,10 +8,12 @@ import keras
 
 from .. import models
 from ..models import factory
-from . import checkpoint, foreign, header, integrity, layout, manifest, plain_json, weights
 from .changes import Changes
 from .errors import IntegrityError, ManifestError, UnsafePathError, WeightsError
-from .manifest import Manifest
+from .files import header, integrity, manifest, plain_json, weights
+from .files.manifest import Manifest
+from .foreign import building, checkpoint
+from .publishing import layout
 
 
 def is_in(folder: pathlib.Path) -> bool:
@@ -65,11 +67,11 @@ def load(
     if not changes.weights:
         return model
     own = arguments.get("attention")
-    new = foreign.fresh(told.architecture, own, changes.attention)
-    new |= foreign.new_heads(changes, arguments)
+    new = building.fresh(told.architecture, own, changes.attention)
+    new |= building.new_heads(changes, arguments)
     with checkpoint.opened(path) as (shapes, tensor):
         weights.assign(model, shapes, tensor, str(path), new, changes.features_only)
-    foreign.mention(model, told.name, new)
+    building.mention(model, told.name, new)
     return model
 
 
@@ -89,7 +91,7 @@ def _arguments(told: Manifest, files: Mapping[str, bytes], folder: pathlib.Path)
         return {
             **{key: _tuples(value) for key, value in told.kwargs.items()},
             "num_classes": told.num_classes,
-            "input_shape": foreign.shape_of((height, width)),
+            "input_shape": building.shape_of((height, width)),
             "mean": tuple(float(value) for value in ready["mean"]),
             "std": tuple(float(value) for value in ready["std"]),
             "crop": float(ready["crop"]),

@@ -14,7 +14,7 @@ from huggingface_hub import constants
 
 from keras_attention import zoo
 from keras_attention.zoo import hub
-from keras_attention.zoo.manifest import File
+from keras_attention.zoo.files.manifest import File
 from tests import fake_hub
 
 REPO = "someone/model"
@@ -133,7 +133,7 @@ class Result:
 def run(case: Case, home: pathlib.Path, wait: Callable[[float], None] = lambda _: None) -> Result:
     """Fetch a model's files through a fault; `wait` stands for the pauses between tries."""
     pins = {name: File(hashlib.sha256(data).hexdigest(), len(data)) for name, data in FILES.items()}
-    pause, hub.pause = hub.pause, wait
+    pause, hub.fetching.pause = hub.fetching.pause, wait
     try:
         with fake_hub.connected(home) as server:
             commit = server.add(REPO, FILES)
@@ -152,7 +152,7 @@ def run(case: Case, home: pathlib.Path, wait: Callable[[float], None] = lambda _
                 error = caught
             return Result(error, len(server.asked(WEIGHTS)), right)
     finally:
-        hub.pause = pause
+        hub.fetching.pause = pause
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_attention import zoo
 from keras_attention.models import factory
-from keras_attention.zoo import foreign
+from keras_attention.zoo.foreign import building
 from tests.models.nets import outputs
 from tests.torch_oracles.core import import_oracle
 
@@ -159,6 +159,6 @@ def pytorchcv_into(model, entry):
     source = pytorchcv_model(entry)
     state = {name: tensor.numpy() for name, tensor in source.state_dict().items()}
     weights = {weight.path: weight for weight in model.weights}
-    for path, array in foreign.from_state(model, state, entry).items():
+    for path, array in building.from_state(model, state, entry).items():
         weights[path].assign(np.array(array, "float32", order="C"))
     return source

@@ -4,7 +4,8 @@ import pytest
 from huggingface_hub import constants
 
 from keras_attention import cli, zoo
-from keras_attention.zoo import cached, hub, index, origin
+from keras_attention.zoo import cached, hub, index
+from keras_attention.zoo.foreign import origin
 from tests import fake_hub
 
 FILES = {"config.json": b'{"architecture": "resnet18"}', "model.safetensors": bytes(range(256))}

@@ -11,7 +11,7 @@ from keras import ops
 from safetensors.numpy import load_file, save_file
 
 from keras_attention import layers, models, zoo
-from keras_attention.zoo import foreign, model_args
+from keras_attention.zoo.foreign import building, model_args
 
 from .parity import error, timm_folder
 
@@ -103,8 +103,8 @@ def test_half_precision_fills_float32_weights_and_the_other_way_round(folder, co
 
 def test_published_attention_is_not_compared_with_itself(monkeypatch):
     """For a comparison needs configs, for which Keras imports TensorFlow on any backend."""
-    monkeypatch.setattr(foreign, "_config", lambda spec: pytest.fail(f"compared {spec}"))
-    assert foreign.fresh("test_vit", "mhsa", None) == set()
+    monkeypatch.setattr(building, "_config", lambda spec: pytest.fail(f"compared {spec}"))
+    assert building.fresh("test_vit", "mhsa", None) == set()
 
 
 def test_an_unknown_level_names_the_known_ones(folder):

@@ -16,8 +16,10 @@ from safetensors.numpy import save
 
 from keras_attention import zoo
 from keras_attention.models import factory
-from keras_attention.zoo import checkpoint, convert, header, manifest, weights
+from keras_attention.zoo import convert
 from keras_attention.zoo.convert import rules
+from keras_attention.zoo.files import header, manifest, weights
+from keras_attention.zoo.foreign import checkpoint
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "torch", reason="no backend has a part in it: asked of one"

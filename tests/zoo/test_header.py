@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
-from keras_attention.zoo import header
 from keras_attention.zoo.errors import IntegrityError
+from keras_attention.zoo.files import header
 
 
 def entry(shape, start, dtype="F32", end=None):

@@ -12,9 +12,9 @@ import pytest
 from huggingface_hub import constants
 
 from keras_attention import models, zoo
-from keras_attention.zoo import checkpoint as tensors
 from keras_attention.zoo import hub as ours
-from keras_attention.zoo.manifest import File
+from keras_attention.zoo.files.manifest import File
+from keras_attention.zoo.foreign import checkpoint as tensors
 from tests import fake_hub
 
 from .parity import timm_folder
@@ -125,7 +125,7 @@ def test_the_model_is_built_while_its_file_is_hashed_and_the_file_is_opened_afte
         return model
 
     monkeypatch.setattr(models, "build", made)
-    monkeypatch.setattr(ours, "is_intact", hashed)
+    monkeypatch.setattr(ours.fetching, "is_intact", hashed)
     monkeypatch.setattr(tensors, "opened", lambda path: order.append("opened") or opened(path))
     small()
     assert order == ["waited", "hashed", "opened"]
@@ -186,7 +186,7 @@ def test_pins_are_what_counts(hub, checkpoint):
 
 def test_a_connection_that_is_reset_is_tried_again(hub, checkpoint, monkeypatch):
     naps = []
-    monkeypatch.setattr(ours, "pause", naps.append)
+    monkeypatch.setattr(ours.fetching, "pause", naps.append)
     hub.fault(FILES[0], method="GET", reset=3, times=2)
     assert (fetch(files=FILES[:1]) / FILES[0]).read_bytes() == (checkpoint / FILES[0]).read_bytes()
     assert naps == [1.0, 3.0]
@@ -236,7 +236,7 @@ def test_a_full_disk_is_told_before(hub, checkpoint, monkeypatch):
     content = (checkpoint / FILES[0]).read_bytes()
     pins = {FILES[0]: File(hashlib.sha256(content).hexdigest(), len(content))}
     usage = shutil.disk_usage("/")._replace(free=1000)
-    monkeypatch.setattr(ours.shutil, "disk_usage", lambda _: usage)
+    monkeypatch.setattr(ours.fetching.shutil, "disk_usage", lambda _: usage)
     with pytest.raises(zoo.CacheError, match="has 1000 bytes free.*HF_HOME or cache_dir="):
         fetch(files=FILES[:1], pins=pins)
     assert not hub.asked(FILES[0])

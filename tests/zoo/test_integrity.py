@@ -6,7 +6,8 @@ import pytest
 from safetensors.numpy import load_file, save
 
 from keras_attention import zoo
-from keras_attention.zoo import index, integrity, loading
+from keras_attention.zoo import index, loading
+from keras_attention.zoo.files import integrity
 
 NAME = "resnet18w16_cbam_cifar10"
 

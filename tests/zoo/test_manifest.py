@@ -5,13 +5,13 @@ import json
 
 import pytest
 
-from keras_attention.zoo import manifest, plain_json
 from keras_attention.zoo.errors import (
     ManifestError,
     UnknownArchitectureError,
     UnsafePathError,
     VersionError,
 )
+from keras_attention.zoo.files import manifest, plain_json
 
 FILE = {"sha256": "0" * 64, "size": 3}
 GOOD = {

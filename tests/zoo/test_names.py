@@ -6,7 +6,8 @@ import logging
 import pytest
 
 from keras_attention import models, zoo
-from keras_attention.zoo import checkpoint, hub, index, loading
+from keras_attention.zoo import hub, index, loading
+from keras_attention.zoo.foreign import checkpoint
 
 TIMM = "timm/deit_tiny_patch16_224.fb_in1k"
 

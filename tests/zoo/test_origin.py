@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from keras_attention import models, zoo
-from keras_attention.zoo import index, origin, torch_file
+from keras_attention.zoo import index
+from keras_attention.zoo.foreign import origin, torch_file
 
 from . import parity
 

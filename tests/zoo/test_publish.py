@@ -10,8 +10,7 @@ from huggingface_hub import HfApi
 from keras import ops
 
 from keras_attention import models, zoo
-from keras_attention.zoo import cards, golden, header, layout, manifest, published
-from keras_attention.zoo import publishing as module
+from keras_attention.zoo import published
 from keras_attention.zoo.changes import Changes
 from keras_attention.zoo.errors import (
     HubError,
@@ -21,6 +20,9 @@ from keras_attention.zoo.errors import (
     UnsafePathError,
     WeightsError,
 )
+from keras_attention.zoo.files import header, manifest
+from keras_attention.zoo.publishing import cards, golden, layout
+from keras_attention.zoo.publishing import release as module
 from tests import fake_hub
 from tests.models.nets import outputs, pixels
 from tests.source import ROOT

@@ -5,8 +5,8 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from . import index
-from .errors import UnknownModelError
+from .. import index
+from ..errors import UnknownModelError
 
 CARD = """\
 ---

@@ -1,71 +1,22 @@
-"""Files of repositories on the Hugging Face Hub, none of which is read before its hash is right."""
+"""Files of repositories on the Hub, none of which is read before its hash is right."""
 
 import concurrent.futures
-import dataclasses
-import hashlib
-import os
 import pathlib
-import re
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
-from .errors import CacheError, HubError, IntegrityError, NotFoundError, OfflineError
-from .hub_errors import may_pass, translated
-from .manifest import File
+from ..errors import CacheError, HubError, IntegrityError, NotFoundError, OfflineError
+from ..files.manifest import File
+from .access import Access
+from .errors import may_pass, translated
+from .hashes import is_intact, named
 
-# A content's hash as the Hub's client names files in its cache: SHA-256 of a large file, Git's
-# SHA-1 of a small one.
-_SHA256, _SHA1 = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9a-f]{40}")
-# Each chunk waits for Python's lock, which the caller of `fetch_meanwhile` holds most of the time.
-CHUNK = 1 << 24
 # The client goes on where a connection ends early, but gives up where it is reset or the Hub fails
 # while it sends a file.
 TRIES, PAUSES = 3, (1.0, 3.0)
 pause = time.sleep
 ROOM = 1 << 26  # bytes of the disk that a download leaves free
-
-
-@dataclasses.dataclass(frozen=True)
-class Access:
-    """How the Hub may be asked: arguments of `load`, which explains them."""
-
-    revision: str | None = None
-    cache_dir: str | pathlib.Path | None = None
-    local_files_only: bool = False
-    token: str | bool | None = None
-
-    def options(self) -> dict[str, Any]:
-        """These for the client, but for the revision."""
-        fields = dataclasses.asdict(self)
-        del fields["revision"]
-        return fields
-
-
-def resolve(repo: str, files: Sequence[str], access: Access) -> str:
-    """The commit that a revision stands for.
-
-    Without a revision, what is in the cache is what is used: the Hub is asked where one of `files`
-    is not there. A commit stands for itself.
-    Raises: NotFoundError, AccessError, OfflineError or HubError.
-    """
-    if access.revision and _SHA1.fullmatch(access.revision):
-        return access.revision
-    with translated(repo, f"{repo}{'@' + access.revision if access.revision else ''}"):
-        import huggingface_hub
-
-        if access.revision is None:
-            cached = [
-                huggingface_hub.try_to_load_from_cache(repo, name, cache_dir=access.cache_dir)
-                for name in files
-            ]
-            commits = {pathlib.Path(path).parent.name for path in cached if isinstance(path, str)}
-            if len(commits) == 1 and all(isinstance(path, str) for path in cached):
-                return commits.pop()
-        api = huggingface_hub.HfApi(library_name="keras-attention-zoo")
-        found = api.resolve_revision(repo, revision=access.revision, **access.options())
-        return found.resolved
 
 
 def has(repo: str, name: str, commit: str, access: Access) -> bool:
@@ -203,48 +154,3 @@ def _check_room(repo: str, name: str, commit: str, access: Access, size: int | N
             f"{place} has {free} bytes free. Expected {size} and {ROOM} more. HF_HOME or "
             "cache_dir= names another place"
         )
-
-
-def named(path: pathlib.Path) -> str:
-    """The hash in the name of the cached content behind a link of the cache."""
-    return pathlib.Path(os.path.realpath(path)).name
-
-
-def is_intact(path: pathlib.Path, pin: File | None, repo: str, commit: str, access: Access) -> bool:
-    """Whether a file is the pinned one, or has the content that its name in the cache promises."""
-    size = path.stat().st_size
-    if pin is not None:
-        return size == pin.size and _digest(path, hashlib.sha256()) == pin.sha256
-    name = named(path)
-    if not (_SHA256.fullmatch(name) or _SHA1.fullmatch(name)):
-        name = _hash_on_the_hub(repo, path.name, commit, access)
-    if _SHA256.fullmatch(name):
-        return _digest(path, hashlib.sha256()) == name
-    digest = hashlib.sha1(usedforsecurity=False)
-    digest.update(b"blob %d\0" % size)
-    return _digest(path, digest) == name
-
-
-def _hash_on_the_hub(repo: str, name: str, commit: str, access: Access) -> str:
-    """What the Hub says, where the cache has no links and so does not keep hashes."""
-    import huggingface_hub
-
-    if access.local_files_only:
-        raise OfflineError(
-            f"{repo}/{name}: this cache keeps no hashes, so that the Hub must be asked for them. "
-            "local_files_only=False allows it."
-        )
-    with translated(repo, f"the hash of {repo}/{name}"):
-        api = huggingface_hub.HfApi(library_name="keras-attention-zoo")
-        for entry in api.list_repo_tree(repo, revision=commit, token=access.token):
-            if entry.path == name and isinstance(entry, huggingface_hub.RepoFile):
-                return entry.lfs.sha256 if entry.lfs else entry.blob_id
-    raise NotFoundError(f"The Hub has no {repo}/{name} at {commit}")
-
-
-def _digest(path: pathlib.Path, digest) -> str:
-    buffer = memoryview(bytearray(min(path.stat().st_size, CHUNK)))
-    with path.open("rb", buffering=0) as file:
-        while count := file.readinto(buffer):
-            digest.update(buffer[:count])
-    return digest.hexdigest()

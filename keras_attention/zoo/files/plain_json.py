@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from .errors import ManifestError
+from ..errors import ManifestError
 
 LARGEST = 1_000_000  # bytes
 DEEPEST = 24  # lists and objects inside each other

@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 
-from .errors import ConversionError
+from ..errors import ConversionError
 
 # Older ones can be made to execute code by a file, weights_only or not.
 OLDEST_TORCH = (2, 10)

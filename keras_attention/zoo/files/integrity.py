@@ -4,7 +4,7 @@ import hashlib
 import pathlib
 from collections.abc import Callable
 
-from .errors import IntegrityError
+from ..errors import IntegrityError
 
 REMEDY = "Install keras-attention-zoo again to restore it."
 

@@ -9,8 +9,8 @@ import pathlib
 import struct
 from typing import NamedTuple
 
+from ..errors import IntegrityError, ManifestError
 from . import plain_json
-from .errors import IntegrityError, ManifestError
 
 # A header of ten thousand tensors is about 1 MB.
 LARGEST, LARGEST_METADATA = 10_000_000, 1_000_000  # bytes

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from .errors import WeightsError
+from ..errors import WeightsError
 
 # Of the largest logit: backends differ by about 1e-6, GPUs that round to TF32 by 1e-3.
 LIMIT = 2e-3

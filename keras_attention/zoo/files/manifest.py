@@ -8,10 +8,10 @@ from typing import Any
 
 from packaging.version import InvalidVersion, Version
 
-from .. import models
-from ..layers.checks import nearest
+from ... import models
+from ...layers.checks import nearest
+from ..errors import ManifestError, UnknownArchitectureError, UnsafePathError, VersionError
 from . import plain_json
-from .errors import ManifestError, UnknownArchitectureError, UnsafePathError, VersionError
 
 NAME = "keras_attention.json"
 FORMAT = 1
@@ -89,7 +89,7 @@ def parse(content: bytes, source: str) -> Manifest:
 
 
 def _check_version(fields: Mapping, source: str) -> None:
-    from .. import __version__
+    from ... import __version__
 
     given, needed = fields.get("format"), fields.get("min_version", "0")
     if not isinstance(given, int) or isinstance(given, bool) or given < 1:

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from . import header, manifest, model_args, plain_json
-from .errors import ConversionError, IntegrityError, ManifestError
+from ..errors import ConversionError, IntegrityError, ManifestError
+from ..files import header, manifest, plain_json
+from . import model_args
 
 CONFIG, TENSORS = "config.json", "model.safetensors"
 # A description of more bytes than this is not one.

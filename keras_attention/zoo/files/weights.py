@@ -5,8 +5,8 @@ from collections.abc import Callable, Collection, Mapping
 import keras
 import numpy as np
 
+from ..errors import IntegrityError, WeightsError
 from . import header
-from .errors import IntegrityError, WeightsError
 
 Shapes = Mapping[str, tuple[int, ...]]
 

@@ -11,10 +11,12 @@ from typing import Any
 
 import keras
 
-from ..models import factory
-from . import cards, golden, index, layout, manifest, published
-from .changes import Changes
-from .errors import HubError, UnknownModelError
+from ...models import factory
+from .. import index, published
+from ..changes import Changes
+from ..errors import HubError, UnknownModelError
+from ..files import manifest
+from . import cards, golden, layout
 from .layout import Description
 
 REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -110,7 +112,7 @@ def _described(model, repo, architecture, attention, options, metrics, licence, 
                 f"Only our own models are published; {model} is on the Hub already. To publish one "
                 "that you fine-tuned, pass the model"
             )
-        from .loading import load
+        from ..loading import load
 
         text, facts = cards.of_entry(entry, repo, pathlib.Path("zoo") / entry.name)
         arguments = {**entry.arguments, "labels": entry.labels or None}

@@ -14,10 +14,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from ..models import factory, head
-from . import golden, manifest
-from .errors import WeightsError
-from .manifest import File, Manifest
+from ...models import factory, head
+from ..errors import WeightsError
+from ..files import manifest
+from ..files.manifest import File, Manifest
+from . import golden
 
 WEIGHTS, PREPROCESSING, LABELS = "model.safetensors", "preprocessing.json", "labels.json"
 # What this library's loader reads beside the manifest.

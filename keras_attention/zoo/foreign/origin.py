@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import HubError, IntegrityError
+from ..errors import HubError, IntegrityError
 from .torch_file import read_pth
 
 # Raised when a rule changes, so that what an older version converted is not used.

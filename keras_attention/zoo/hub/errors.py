@@ -4,7 +4,7 @@ import contextlib
 import errno
 from collections.abc import Iterator
 
-from .errors import AccessError, CacheError, HubError, NotFoundError, OfflineError, ZooError
+from ..errors import AccessError, CacheError, HubError, NotFoundError, OfflineError, ZooError
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 

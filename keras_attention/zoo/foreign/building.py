@@ -7,15 +7,16 @@ from collections.abc import Collection, Mapping
 import keras
 import numpy as np
 
-from .. import models
-from ..layers import registry
-from ..layers.checks import nearest
-from ..models import factory, slots
-from ..models.head import HEADS
-from . import checkpoint, convert, index
-from .changes import Changes
-from .convert import rules
-from .errors import ConversionError, UnknownModelError
+from ... import models
+from ...layers import registry
+from ...layers.checks import nearest
+from ...models import factory, slots
+from ...models.head import HEADS
+from .. import convert, index
+from ..changes import Changes
+from ..convert import rules
+from ..errors import ConversionError, UnknownModelError
+from . import checkpoint
 
 log = logging.getLogger(__name__)
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ..models import factory
-from .errors import ConversionError
+from ...models import factory
+from ..errors import ConversionError
 
 # Arguments of timm's models that matter to training only, or are known from elsewhere.
 HARMLESS = (

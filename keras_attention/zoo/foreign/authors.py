@@ -8,11 +8,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from .. import models
-from . import foreign, index
-from .changes import Changes
-from .convert import authors, rules
-from .errors import ConversionError
+from ... import models
+from .. import index
+from ..changes import Changes
+from ..convert import authors, rules
+from ..errors import ConversionError
+from . import building
 from .torch_file import read_pth
 
 SUFFIXES = (".pth", ".pth.tar")
@@ -43,18 +44,18 @@ def load(path: pathlib.Path, changes: Changes) -> keras.Model:
     model = models.build(architecture, **changes.applied_to(arguments))
     if not changes.weights:
         return model
-    new = foreign.fresh(architecture, arguments["attention"], changes.attention)
-    new |= foreign.new_heads(changes, arguments)
+    new = building.fresh(architecture, arguments["attention"], changes.attention)
+    new |= building.new_heads(changes, arguments)
     part = changes.features_only or changes.attention is not None
     shapes = {name: array.shape for name, array in state.items()}
     table = authors.resnet(arguments)
-    steps = foreign.plan(model, shapes, table, str(path), new, part)
+    steps = building.plan(model, shapes, table, str(path), new, part)
     weights = {weight.path: weight for weight in model.weights}
     for target, array in rules.apply(steps, state.__getitem__):
         if not np.isfinite(array).all():
             raise ConversionError(f"{path} holds values that are not finite for {target!r}")
         weights[target].assign(array)
-    foreign.mention(model, architecture, new)
+    building.mention(model, architecture, new)
     return model
 
 
@@ -74,7 +75,7 @@ def describe(state: Mapping[str, np.ndarray], source: str) -> tuple[str, dict[st
         "attention": "cbam" if any(".cbam." in name for name in state) else None,
         "between": {"type": "bam", "combine": "product"} if _has_bam(state) else None,
         "num_classes": classes,
-        "input_shape": foreign.shape_of((224, 224)),
+        "input_shape": building.shape_of((224, 224)),
         "crop": 0.875,
         "interpolation": "bilinear",
         "labels": index.imagenet_labels() if imagenet else None,

@@ -1,0 +1,1 @@
+"""Files that nobody vouches for: read with distrust, checked before they are used."""
