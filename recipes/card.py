@@ -3,34 +3,9 @@
 import json
 import pathlib
 
+from keras_attention.zoo.publishing import cards
+
 CARD = """\
----
-library_name: keras
-license: apache-2.0
-pipeline_tag: image-classification
-tags:
-- keras
-- keras-attention
-- image-classification
-- {attention}
-datasets:
-- cifar10
-metrics:
-- accuracy
-model_name: {name}
-model-index:
-- name: {name}
-  results:
-  - task:
-      type: image-classification
-    dataset:
-      name: {title}
-      type: cifar10
-      split: test
-    metrics:
-    - type: accuracy
-      value: {score}
----
 
 # {name}
 
@@ -93,11 +68,20 @@ def render(name: str, folder: pathlib.Path) -> str:
     rows = [_row(name, metrics)]
     if twin:
         rows.append(_row(twin, _read(folder / twin, "metrics")))
-    return CARD.format(
-        **{**metrics, "score": f"{metrics['score']:.4f}"},
-        name=name,
-        title=metrics["data"].split(",")[0],
+    title = metrics["data"].split(",")[0]
+    top = cards.front_matter(
+        name,
+        metrics["licence"],
         attention=attention,
+        datasets=["cifar10"],
+        metrics=[metrics["metric"]],
+        result=cards.result_of(
+            metrics["metric"], metrics["score"], name=title, type="cifar10", split="test"
+        ),
+    )
+    return top + CARD.format(
+        **metrics,
+        name=name,
         attention_words=f"{attention.upper()} in every block" if twin else "no attention",
         architecture=_architecture(config),
         mmacs=metrics["gmacs"] * 1000,

@@ -25,7 +25,7 @@ def recipe(attention: Spec | None = None, quick: bool = False) -> Recipe:
         batch_size=16 if quick else 128,
         augment=("crop", "flip", "cutout"),
         learning_rate=0.2,
-        schedule="one_cycle",
+        schedule="cosine",
         warmup=0.2,
         precision="mixed_bfloat16",
     )

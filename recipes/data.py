@@ -11,12 +11,12 @@ from keras_attention.layers.checks import nearest
 from . import augment
 from .recipe import Recipe
 
-DATASETS = ("cifar10", "generated")
+DATASETS = ("cifar10", "fashion_mnist", "generated", "generated_grey")
 
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """Images (N, height, width, 3) in 0..255, uint8, and the index of each one's label."""
+    """Images (N, height, width, channels) in 0..255, uint8, and the index of each one's label."""
 
     images: np.ndarray
     labels: np.ndarray
@@ -43,8 +43,8 @@ def load(name: str, splits: tuple[str, ...] = ("train", "test")) -> Dataset:
     Raises: ValueError for an unknown name; FileNotFoundError with the command that prepares the
         data where it is missing.
     """
-    if name == "generated":
-        return _generated(splits)
+    if name.startswith("generated") and name in DATASETS:
+        return _generated(splits, 1 if name.endswith("grey") else 3)
     if name not in DATASETS:
         raise ValueError(
             f"Unknown data set.{nearest(name, DATASETS)} Received: {name!r}. "
@@ -73,16 +73,33 @@ def _from_tfds(name: str, splits) -> Dataset:
         images, labels = [], []
         for example in examples:
             data = example["image"]
-            # The default decoder's fast transform shifts colours by about a grey level.
-            images.append(tf.io.decode_jpeg(data, 3, dct_method="INTEGER_ACCURATE").numpy())
-            labels.append(int(example["label"]))
             if bytes(data.numpy()[:2]) == b"\xff\xd8":
                 title = f"{name} (JPEG)"
+                # The default decoder's fast transform shifts colours by about a grey level.
+                images.append(tf.io.decode_jpeg(data, dct_method="INTEGER_ACCURATE").numpy())
+            else:
+                images.append(tf.io.decode_png(data).numpy())
+            labels.append(int(example["label"]))
         loaded[split] = Split(np.stack(images), np.array(labels))
     return Dataset(title, tuple(builder.info.features["label"].names), loaded)
 
 
-def _generated(splits) -> Dataset:
+def subset(split: Split, count: int | None) -> Split:
+    """The first images of each class, as many of each, `count` in all; None takes the whole."""
+    if count is None:
+        return split
+    classes = int(split.labels.max()) + 1
+    chosen = [np.flatnonzero(split.labels == c)[: count // classes] for c in range(classes)]
+    if count % classes or any(len(found) < count // classes for found in chosen):
+        raise ValueError(
+            f"train_images must be a multiple of the {classes} classes, each of which must have "
+            f"as many images. Received: train_images={count}"
+        )
+    order = np.sort(np.concatenate(chosen))
+    return Split(split.images[order], split.labels[order])
+
+
+def _generated(splits, channels: int) -> Dataset:
     """Stripes whose direction and colour tell the class, with noise: for tests."""
     rows, columns = np.mgrid[0:32, 0:32]
     loaded = {}
@@ -93,16 +110,18 @@ def _generated(splits) -> Dataset:
         waves = np.sin((np.cos(angles) * rows + np.sin(angles) * columns) * 0.8)
         colours = np.stack([labels % 2, labels % 3, labels % 5], axis=1)[:, None, None] * 20
         images = 128 + 40 * waves[..., None] + colours + rng.normal(0, 8, (64, 32, 32, 3))
-        loaded[split] = Split(images.clip(0, 255).astype("uint8"), labels)
+        loaded[split] = Split(images.clip(0, 255).astype("uint8")[..., :channels], labels)
     return Dataset("generated", tuple(f"class {i}" for i in range(10)), loaded)
 
 
-def batches(split: Split, recipe: Recipe, *, size: int, first: int, last: int, seed: int):
+def batches(
+    split: Split, recipe: Recipe, *, size: int, first: int, last: int, seed: int, skip: int = 0
+):
     """A tf.data pipeline over the epochs `first` to `last` (excluded), counted from 0.
 
-    The order and the augmentation depend on the seed and the epoch alone, so a run that was
-    interrupted goes on with the batches that it would have seen. The last, smaller batch of an
-    epoch is dropped.
+    The order and the augmentation depend on the seed, the epoch and the step alone, so a run that
+    was interrupted goes on with the batches that it would have seen. The last, smaller batch of an
+    epoch is dropped, as are the first `skip` batches of all.
     """
     import tensorflow as tf
 
@@ -116,15 +135,24 @@ def batches(split: Split, recipe: Recipe, *, size: int, first: int, last: int, s
         return tf.data.Dataset.from_tensor_slices(shuffled[: steps * recipe.batch_size])
 
     def batch(step, chosen):
-        x = augment.apply(tf.gather(images, chosen), recipe, [tf.cast(seed, tf.int64), step])
-        return augment.resize(x, size), tf.gather(targets, chosen)
+        place = [tf.cast(seed, tf.int64), step]
+        x = augment.apply(tf.gather(images, chosen), recipe, place)
+        return augment.mix(augment.resize(x, size), tf.gather(targets, chosen), recipe, place)
 
     chosen = tf.data.Dataset.range(first, last).flat_map(order)
-    chosen = chosen.batch(recipe.batch_size, drop_remainder=True)
-    numbered = tf.data.Dataset.zip(tf.data.Dataset.range(first * steps, last * steps), chosen)
-    return numbered.map(batch, num_parallel_calls=1).prefetch(2)
+    chosen = chosen.batch(recipe.batch_size, drop_remainder=True).skip(skip)
+    numbers = tf.data.Dataset.range(first * steps + skip, last * steps)
+    return tf.data.Dataset.zip(numbers, chosen).map(batch, num_parallel_calls=1).prefetch(2)
 
 
 def steps_per_epoch(split: Split, recipe: Recipe) -> int:
-    """Whole batches in one epoch."""
+    """Whole batches in one epoch.
+
+    Raises: ValueError where there is not one.
+    """
+    if recipe.batch_size > len(split.labels):
+        raise ValueError(
+            f"batch_size must be at most the {len(split.labels)} training images. "
+            f"Received: batch_size={recipe.batch_size}"
+        )
     return len(split.labels) // recipe.batch_size

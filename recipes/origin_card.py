@@ -9,6 +9,7 @@ import json
 import pathlib
 
 from keras_attention import zoo
+from keras_attention.zoo.publishing import cards
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PARITY = ROOT / "docs" / "parity.json"
@@ -24,19 +25,6 @@ NAMES = (
 )
 
 CARD = """\
----
-library_name: keras
-license: {license_tag}
-pipeline_tag: image-classification
-tags:
-- keras
-- keras-attention
-- image-classification
-- {attention}
-datasets:
-- imagenet-1k
-model_name: {name}
----
 
 # {name}
 
@@ -95,9 +83,11 @@ def render(name: str) -> str:
         origin = PYTORCHCV.format(**entry.origin)
     fields = {field.name: getattr(entry, field.name) for field in dataclasses.fields(entry)}
     metric = (entry.metric or "no score").replace("top-1", "top-1 share")
-    return CARD.format(
+    top = cards.front_matter(
+        name, entry.licence, attention=entry.attention, datasets=["imagenet-1k"]
+    )
+    return top + CARD.format(
         **{**fields, "origin": origin, "metric": metric},
-        license_tag=entry.licence.lower(),
         side=entry.input_size[0],
         crop=entry.arguments.get("crop", 1.0),
         interpolation=entry.arguments.get("interpolation", "bicubic"),

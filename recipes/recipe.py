@@ -13,11 +13,24 @@ from keras_attention.layers.checks import nearest
 class Recipe:
     """One training run but for its seed.
 
-    `sizes` lists (epochs, pixels) in order: how long images of which side are trained on. The
-    smaller ones are the augmented image scaled down, which costs a CPU a quarter at half the
-    side. `weight_decay` is decoupled, as Keras has it: each step takes learning_rate *
-    weight_decay of a weight; divided by (1 - momentum) it is the L2 penalty of other libraries.
-    It leaves out biases and the scales and shifts of normalisations.
+    Data. `sizes` lists (epochs, pixels) in order: how long images of which side are trained on;
+    smaller ones are the augmented image scaled down, which costs a CPU a quarter at half the side.
+    `train_images` takes that many of the training set, as many of each class, always the same.
+    `augment` names the steps of `augment.STEPS`; each has its fields. `mixup` and `cutmix` are the
+    parameters of the beta distributions, 0 for none; where both are given, each batch gets one.
+
+    Optimiser. `schedule` is one of `optimize.SHAPES`; `warmup` is the share of all steps in which
+    the rate rises from `start_rate` to `learning_rate`, and `final_rate` is where it ends, both as
+    parts of `learning_rate`. `drop_at` are shares of all steps after which a "step" schedule
+    multiplies the rate by `drop_by`. `weight_decay` is decoupled, as Keras has it: each step takes
+    learning_rate * weight_decay of a weight; divided by (1 - momentum) it is the L2 penalty of
+    other libraries. It leaves out biases and the scales and shifts of normalisations, unless
+    `decay_all`. `rates` multiplies the rate of the weights whose path contains a word.
+    `layer_decay` multiplies the rate of each block by that once more than that of the next;
+    `freeze` names what is not trained at all. `ema` is the momentum of averaged weights, which are
+    then the result; 0 for none.
+
+    Model. `pretrained` is a model of the zoo to start from, with a new classifier.
     """
 
     dataset: str
@@ -27,21 +40,43 @@ class Recipe:
     std: tuple[float, ...]
     sizes: tuple[tuple[int, int], ...]
     attention: Spec | None = None
+    pretrained: str | None = None
+    train_images: int | None = None
     batch_size: int = 128
     augment: tuple[str, ...] = ("crop", "flip", "cutout")
     crop_padding: int = 4
+    crop_mode: str = "reflect"
     cutout_size: int = 8
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    optimizer: str = "sgd"
+    loss: str = "crossentropy"
     label_smoothing: float = 0.1
     learning_rate: float = 0.1
-    schedule: str = "one_cycle"
+    schedule: str = "cosine"
     warmup: float = 0.2
+    start_rate: float = 0.0
+    final_rate: float = 0.0
+    drop_at: tuple[float, ...] = ()
+    drop_by: float = 0.1
     momentum: float = 0.9
     weight_decay: float = 5e-3
+    decay_all: bool = False
+    clip_norm: float | None = None
+    accumulate: int = 1
+    ema: float = 0.0
+    rates: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    layer_decay: float = 1.0
+    freeze: tuple[str, ...] = ()
     precision: str = "float32"
 
     @property
     def epochs(self) -> int:
         return sum(epochs for epochs, _ in self.sizes)
+
+    def size_at(self, epoch: int) -> int:
+        """The side of the images in pixels in an epoch counted from 0."""
+        return [size for epochs, size in self.sizes for _ in range(epochs)][epoch]
 
     def replace(self, **fields) -> "Recipe":
         """A copy with some fields changed; a mistyped one is a TypeError."""

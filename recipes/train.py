@@ -1,12 +1,12 @@
 """Train one recipe: `python -m recipes.train cifar10_resnet18w16 --attention cbam --seed 0`.
 
-Writes into --output: history.csv (a row per epoch), state.safetensors (to go on from),
-weights.safetensors and result.json (what was run, where, and the score of the last epoch).
+Writes into --output: history.csv (a row per epoch), state-EPOCH-STEP.safetensors (to go on from),
+weights.safetensors and result.json (what was run, where, and the score of the last epoch). Exit
+codes: 0, or 2 for a mistake in the command or missing data, or 3 where the loss was no number.
 """
 
 import argparse
 import ast
-import csv
 import dataclasses
 import json
 import os
@@ -15,14 +15,13 @@ import platform
 import shlex
 import subprocess
 import sys
-import time
 
 import keras
 import numpy as np
 
 import keras_attention as ka
 
-from . import data, recipe, state
+from . import data, optimize, progress, recipe, state
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -35,47 +34,52 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     output = pathlib.Path(options.output or _default_output(options))
     output.mkdir(parents=True, exist_ok=True)
-    result = train(chosen, options.seed, output, resume=not options.restart)
+    try:
+        result = train(chosen, options.seed, output, not options.restart, options.save_every)
+    except (FileNotFoundError, FloatingPointError) as error:
+        print(f"train: {error}", file=sys.stderr)
+        return 2 if isinstance(error, FileNotFoundError) else 3
     result["command"] = f"python -m recipes.train {shlex.join(arguments)}"
-    _write(output / "result.json", json.dumps(result, indent=1) + "\n")
+    progress.write(output / "result.json", json.dumps(result, indent=1) + "\n")
     print(json.dumps(result))
     return 0
 
 
-def train(chosen: recipe.Recipe, seed: int, output: pathlib.Path, resume: bool = True) -> dict:
-    """Run `chosen` to its end, going on from the state in `output`; returns the result."""
+def train(
+    chosen: recipe.Recipe,
+    seed: int,
+    output: pathlib.Path,
+    resume: bool = True,
+    save_every: float = 300,
+) -> dict:
+    """Run `chosen` to its end, going on from the state in `output`; returns the result.
+
+    `save_every` is in seconds. The same state is reached however often a run was interrupted.
+    """
     keras.config.set_dtype_policy(chosen.precision)
     dataset = data.load(chosen.dataset)
-    split = dataset.splits["train"]
-    model = build(chosen, len(dataset.names), seed)
-    compile_(model, chosen, data.steps_per_epoch(split, chosen))
-    history = []
-    if resume and (output / "state.safetensors").exists():
-        history = state.restore(output / "state.safetensors", model)
-    log = EpochLog(output, chosen, history)
-    start = 0
-    for epochs, size in chosen.sizes:
-        first, last = max(start, len(history)), start + epochs
-        start = last
-        if first >= last:
-            continue
-        model.fit(
-            data.batches(split, chosen, size=size, first=first, last=last, seed=seed),
-            initial_epoch=first,
-            epochs=last,
-            steps_per_epoch=data.steps_per_epoch(split, chosen),
-            callbacks=[log],
-            verbose=1 if sys.stdout.isatty() else 0,
-        )
+    split = data.subset(dataset.splits["train"], chosen.train_images)
+    steps = data.steps_per_epoch(split, chosen)
+    model = build(chosen, dataset, seed)
+    optimize.compile_(model, chosen, steps)
+    build_metrics(model, len(dataset.names))
+    if not resume:
+        for path in state.found(output):
+            path.unlink()
+    position = state.restore(output, model)
+    fit(model, chosen, split, seed, progress.Progress(output, chosen, position, steps, save_every))
+    if chosen.ema:
+        model.optimizer.finalize_variable_values(model.trainable_variables)
     save_weights(output / "weights.safetensors", model)
     test = dataset.splits["test"]
     return {
         "dataset": dataset.title,
+        "train_images": len(split.labels),
         "test_fingerprint": test.fingerprint(),
         "accuracy": accuracy(model, test),
         "seed": seed,
-        "epochs": len(history),
-        "hours": round(sum(row["seconds"] for row in history) / 3600, 3),
+        "epochs": position.epoch,
+        "hours": round(sum(row["seconds"] for row in position.history) / 3600, 3),
         "parameters": sum(int(np.prod(w.shape)) for w in model.trainable_weights),
         "recipe": _plain(dataclasses.asdict(chosen)),
         "commit": _commit(),
@@ -85,97 +89,60 @@ def train(chosen: recipe.Recipe, seed: int, output: pathlib.Path, resume: bool =
     }
 
 
-def build(chosen: recipe.Recipe, num_classes: int, seed: int) -> keras.Model:
+def fit(model, chosen: recipe.Recipe, split: data.Split, seed: int, log: progress.Progress) -> None:
+    """Train from where `log` is to the end, an epoch that was begun by itself."""
+    position, start = log.position, 0
+    for epochs, size in chosen.sizes:
+        start += epochs
+        while position.epoch < start:
+            first, step = position.epoch, position.step
+            last = first + 1 if step else start
+            span = {"first": first, "last": last, "skip": step}
+            model.fit(
+                data.batches(split, chosen, size=size, seed=seed, **span),
+                initial_epoch=first,
+                epochs=last,
+                steps_per_epoch=log.steps - step,
+                callbacks=[log],
+                verbose=1 if sys.stdout.isatty() else 0,
+            )
+
+
+def build_metrics(model: keras.Model, num_classes: int) -> None:
+    """Give the metrics their variables, which they would have after the first step."""
+    nothing = np.zeros((1, num_classes), "float32")
+    model.compute_metrics(None, nothing, nothing)
+    model.reset_metrics()
+
+
+def build(chosen: recipe.Recipe, dataset: data.Dataset, seed: int) -> keras.Model:
     """The model at step 0; layers that its plain twin has too start as the twin's do."""
+    shape = (None, None, dataset.splits["train"].images.shape[-1])
 
     def fresh(attention):
         keras.utils.set_random_seed(seed)
+        if chosen.pretrained:
+            count = len(dataset.names)
+            return ka.zoo.load(chosen.pretrained, count, attention=attention, input_shape=shape)
         return ka.models.build(
             chosen.model,
             attention,
-            num_classes=num_classes,
-            input_shape=(None, None, 3),
+            num_classes=len(dataset.names),
+            input_shape=shape,
             mean=chosen.mean,
             std=chosen.std,
             **chosen.model_options,
         )
 
-    plain = fresh(None)
-    if chosen.attention is None:
-        return plain
-    model = fresh(chosen.attention)
-    for layer in plain.layers:
-        if layer.weights:
-            model.get_layer(layer.name).set_weights(layer.get_weights())
+    model = plain = fresh(None)
+    if chosen.attention is not None:
+        model = fresh(chosen.attention)
+        for layer in plain.layers:
+            if layer.weights:
+                model.get_layer(layer.name).set_weights(layer.get_weights())
+    for layer in model.layers:
+        layer.trainable = layer.trainable and not layer.name.startswith(tuple(chosen.freeze))
     return model
-
-
-def compile_(model: keras.Model, chosen: recipe.Recipe, steps: int) -> None:
-    """Give the model its optimiser and its loss, with the schedule spread over all steps."""
-    total = steps * chosen.epochs
-    schedules = {"one_cycle": chosen.warmup, "cosine": 0.0}
-    if chosen.schedule not in schedules:
-        raise ValueError(
-            f"schedule must be one of {list(schedules)}. Received: schedule={chosen.schedule!r}"
-        )
-    warmup = int(schedules[chosen.schedule] * total)
-    rate = keras.optimizers.schedules.CosineDecay(
-        0.0 if warmup else chosen.learning_rate,
-        decay_steps=total - warmup,
-        warmup_target=chosen.learning_rate if warmup else None,
-        warmup_steps=warmup,
-    )
-    optimizer = keras.optimizers.SGD(
-        rate, momentum=chosen.momentum, nesterov=True, weight_decay=chosen.weight_decay
-    )
-    spared = ("bias", "gamma", "beta")
-    optimizer.exclude_from_weight_decay(
-        [w for w in model.trainable_variables if w.path.rsplit("/", 1)[-1] in spared]
-    )
-    optimizer.build(model.trainable_variables)
-    model.compile(
-        optimizer,
-        keras.losses.CategoricalCrossentropy(
-            from_logits=True, label_smoothing=chosen.label_smoothing
-        ),
-        metrics=["accuracy"],
-    )
-
-
-class EpochLog(keras.callbacks.Callback):
-    """After each epoch: a line with the time left, a row of history.csv, and the state."""
-
-    def __init__(self, output: pathlib.Path, chosen: recipe.Recipe, history: list[dict]):
-        super().__init__()
-        self.output, self.chosen, self.history = output, chosen, history
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.started = time.perf_counter()
-
-    def on_epoch_end(self, epoch, logs=None):
-        size = _size_at(self.chosen, epoch)
-        row = {
-            "epoch": epoch + 1,
-            "size": size,
-            "loss": round(float(logs["loss"]), 5),
-            "accuracy": round(float(logs["accuracy"]), 5),
-            "learning_rate": round(float(self.model.optimizer.learning_rate), 6),
-            "seconds": round(time.perf_counter() - self.started, 1),
-        }
-        if not np.isfinite(row["loss"]):
-            raise FloatingPointError(
-                f"The loss of epoch {epoch + 1} is {row['loss']}. The state of the epoch before "
-                f"is in {self.output}"
-            )
-        self.history.append(row)
-        # A pixel costs about the same at each size, so the pixels still to come tell the time.
-        left = sum(_size_at(self.chosen, e) ** 2 for e in range(epoch + 1, self.chosen.epochs))
-        minutes = row["seconds"] * left / size**2 / 60
-        told = ", ".join(f"{key} {value}" for key, value in row.items())
-        print(f"{told}, about {minutes:.0f} min left", flush=True)
-        lines = csv_text(self.history)
-        _write(self.output / "history.csv", lines)
-        state.save(self.output / "state.safetensors", self.model, self.history)
 
 
 def accuracy(model: keras.Model, split: data.Split) -> float:
@@ -193,16 +160,6 @@ def save_weights(path: pathlib.Path, model: keras.Model) -> None:
     os.replace(beside, path)
 
 
-def csv_text(rows: list[dict]) -> str:
-    import io
-
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
-
-
 def hardware() -> str:
     """The processor and the number of cores that this process may use."""
     name = platform.processor() or platform.machine()
@@ -211,16 +168,6 @@ def hardware() -> str:
         models = [line for line in info.read_text().splitlines() if line.startswith("model name")]
         name = models[0].split(":", 1)[1].strip() if models else name
     return f"{name}, {os.cpu_count()} CPU cores"
-
-
-def _size_at(chosen: recipe.Recipe, epoch: int) -> int:
-    return [size for epochs, size in chosen.sizes for _ in range(epochs)][epoch]
-
-
-def _write(path: pathlib.Path, text: str) -> None:
-    beside = path.with_name(path.name + ".part")
-    beside.write_text(text, encoding="utf-8")
-    os.replace(beside, path)
 
 
 def _commit() -> str:
@@ -274,6 +221,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE")
     parser.add_argument("--output", metavar="DIR", help="default: runs/RECIPE/ROW_seedN")
     parser.add_argument("--quick", action="store_true", help="seconds, on generated images")
+    parser.add_argument(
+        "--save-every", type=float, default=300, metavar="SECONDS", help="default: 300"
+    )
     parser.add_argument("--restart", action="store_true", help="ignore the state in --output")
     return parser
 

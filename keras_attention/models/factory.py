@@ -8,7 +8,7 @@ import keras
 
 from ..layers.checks import at_least, nearest
 from ..ops import axes
-from . import byoanet, resnet, slots, swin, vit
+from . import airbench, byoanet, preact, resnet, slots, swin, vit
 from .head import head
 from .normalize import Normalize
 from .slots import Slots
@@ -18,7 +18,7 @@ MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
 # Each family is one module with VARIANTS, the OPTIONS a caller may change, and `network`.
-FAMILIES = (resnet, byoanet, swin, vit)
+FAMILIES = (resnet, preact, airbench, byoanet, swin, vit)
 
 
 def build(
@@ -48,13 +48,14 @@ def build(
             as have blocks that a dict does not name; "none" takes that away.
         num_classes: Number of logits; 0 gives the pooled features instead.
         input_shape: (height, width, 3), or channels first if that is Keras's setting; height and
-            width may be None. The default is 224x224, or 32x32 for a net with a small stem.
+            width may be None. The default is 224x224, or 32x32 for a net with a small stem. Images
+            with another number of channels need a `mean` and a `std` for each of them.
         features_only: Whether the output is a dict of maps, from fine to coarse, instead.
         levels: Which of these maps, by name such as "stage3"; None is all.
         include_preprocessing: Whether the first layer normalises RGB in 0..255 by `mean` and
             `std`; without it the input must be normalised already.
-        mean: Mean of each channel, for RGB in 0..1.
-        std: Deviation of each channel, for RGB in 0..1.
+        mean: Mean of each channel, for pixels in 0..1.
+        std: Deviation of each channel, for pixels in 0..1.
         crop: What part of the resized image's shorter side the model sees; kept for whoever makes
             images ready, as `interpolation` is ("bicubic" or "bilinear").
         labels: Names of the classes in order, which a saved model keeps.
@@ -71,7 +72,9 @@ def build(
     own = arguments.get("attention")
     arguments["attention"] = slots.instead_of(own, attention, arguments["depths"])
     at_least(0, name, num_classes=num_classes)
-    image = keras.Input(_shape(input_shape, family.default_size(arguments)), name="image")
+    image = keras.Input(
+        _shape(input_shape, family.default_size(arguments), len(mean)), name="image"
+    )
     x = image
     if include_preprocessing:
         # 16-bit floats would round the pixels before the mean is taken off.
@@ -167,23 +170,26 @@ def _checked(options: dict, name: str, known: Sequence[str]) -> dict:
     return options
 
 
-def _shape(input_shape: Sequence[int | None] | None, size: int) -> tuple[int | None, ...]:
+def _shape(
+    input_shape: Sequence[int | None] | None, size: int, channels: int
+) -> tuple[int | None, ...]:
     """The checked shape of one image; of `size` pixels a side where None was given."""
     channel = axes.channel_axis(keras.config.image_data_format()) - 1
     if input_shape is None:
         shape: list[int | None] = [size] * 3
-        shape[channel] = 3
+        shape[channel] = channels
         return tuple(shape)
     shape = list(input_shape)
     sides = [side for axis, side in enumerate(shape) if axis != channel]
     if (
         len(shape) != 3
-        or shape[channel] != 3
+        or shape[channel] != channels
         or any(side is not None and side < 1 for side in sides)
     ):
-        wanted = "(height, width, 3)" if channel == 2 else "(3, height, width)"
+        last = f"(height, width, {channels})"
+        wanted = last if channel == 2 else f"({channels}, height, width)"
         raise ValueError(
-            f"input_shape must be {wanted}, where height and width may be None. "
-            f"Received: input_shape={tuple(input_shape)}"
+            f"input_shape must be {wanted}, where height and width may be None and `mean` has one "
+            f"number for each channel. Received: input_shape={tuple(input_shape)}"
         )
     return tuple(shape)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from recipes import augment, data, evaluate, recipe, state, train
+from recipes import augment, data, evaluate, optimize, recipe, state, train
 from recipes.recipe import Recipe
 
 # For the two channels of `tiny`.
@@ -21,6 +21,10 @@ def tiny(**fields):
     return quick(**{**narrow, "sizes": ((1, 16),), **fields})
 
 
+def built(chosen, seed=0):
+    return train.build(chosen, data.load(chosen.dataset), seed)
+
+
 @pytest.mark.parametrize("name", recipe.names())
 def test_every_recipe_runs_quickly(name, tmp_path, monkeypatch):
     result = train_main(name, tmp_path, monkeypatch)
@@ -28,14 +32,17 @@ def test_every_recipe_runs_quickly(name, tmp_path, monkeypatch):
     assert result["recipe"]["attention"] == "eca" and result["seed"] == 3
     rows = (tmp_path / "history.csv").read_text("utf-8").splitlines()
     assert rows[0] == "epoch,size,loss,accuracy,learning_rate,seconds" and len(rows) == 3
-    kept = {"history.csv", "result.json", "state.safetensors", "weights.safetensors"}
-    assert {path.name for path in tmp_path.iterdir()} == kept
+    kept = {"history.csv", "result.json", "weights.safetensors"}
+    states = {path.name for path in state.found(tmp_path)}
+    assert {path.name for path in tmp_path.iterdir()} == kept | states
+    assert states == {"state-00001-0000000.safetensors", "state-00002-0000000.safetensors"}
 
 
 def train_main(name, output, monkeypatch):
     """The command line of one quick run, with the net made narrow."""
     words = [name, "--attention", "eca", "--seed", "3", "--quick", "--output", str(output)]
-    narrow = "model_options={'width': 2, 'stem': 'small'}"
+    options = dict(recipe.find(name)(quick=True).model_options)
+    narrow = f"model_options={ {**options, 'width': 2} }"
     assert train.main([*words, "--set", narrow]) == 0
     return json.loads((output / "result.json").read_text("utf-8"))
 
@@ -47,8 +54,8 @@ def test_names_and_mistypes():
         recipe.find("cifar10_resnet18w61")
     with pytest.raises(TypeError, match="Did you mean 'learning_rate'.*learning_rat=1"):
         quick().replace(learning_rat=1)
-    with pytest.raises(ValueError, match="Received: schedule='cosin'"):
-        train.compile_(train.build(tiny(), 10, 0), tiny(schedule="cosin"), 4)
+    with pytest.raises(ValueError, match="Did you mean 'cosine'.*Received: schedule='cosin'"):
+        optimize.Schedule.of(tiny(schedule="cosin"), 4)
     with pytest.raises(ValueError, match="Did you mean 'flip'"):
         augment.apply(None, tiny(augment=("flipp",)), [0, 0])
     with pytest.raises(ValueError, match="Did you mean 'cifar10'"):
@@ -84,35 +91,45 @@ def test_missing_data_tells_the_command(tmp_path, monkeypatch):
 
 
 def test_the_twins_start_alike():
-    plain, gated = train.build(tiny(), 10, 5), train.build(tiny(attention=CBAM), 10, 5)
+    plain, gated = built(tiny(), 5), built(tiny(attention=CBAM), 5)
     shared = {w.path: keras.ops.convert_to_numpy(w) for w in plain.weights}
     found = {w.path: keras.ops.convert_to_numpy(w) for w in gated.weights}
     assert set(shared) < set(found)
     for path, array in shared.items():
         np.testing.assert_array_equal(found[path], array, err_msg=path)
-    other = keras.ops.convert_to_numpy(train.build(tiny(), 10, 6).get_layer("stem_conv").kernel)
+    other = keras.ops.convert_to_numpy(built(tiny(), 6).get_layer("stem_conv").kernel)
     assert not np.allclose(other, shared["stem_conv/kernel"])
 
 
 def test_weight_decay_spares_norms_and_biases():
     chosen = tiny(attention=CBAM, weight_decay=0.5)
-    model = train.build(chosen, 10, 0)
-    train.compile_(model, chosen, 4)
+    model = built(chosen, 0)
+    optimize.compile_(model, chosen, 4)
     decayed = {w.path for w in model.trainable_weights if model.optimizer._use_weight_decay(w)}
     assert decayed == {w.path for w in model.trainable_weights if w.path.endswith("/kernel")}
 
 
-@pytest.mark.parametrize(("schedule", "first"), [("one_cycle", 0.0), ("cosine", 0.3)])
-def test_schedules(schedule, first):
-    chosen = tiny(schedule=schedule, warmup=0.25, learning_rate=0.3, sizes=((10, 16),))
-    model = train.build(chosen, 10, 0)
-    train.compile_(model, chosen, 4)
-    rate = model.optimizer._learning_rate
-    told = [float(keras.ops.convert_to_numpy(rate(step))) for step in range(41)]
-    assert told[0] == pytest.approx(first, abs=1e-7) and told[40] == pytest.approx(0, abs=1e-7)
-    assert max(told) == pytest.approx(0.3, rel=1e-5)
-    if schedule == "one_cycle":
-        assert np.argmax(told) == 10 and told[5] == pytest.approx(0.15, rel=1e-5)
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"schedule": "cosine", "warmup": 0.0}, {0: 1, 10: 0.5 + 0.5 * 2**-0.5, 20: 0.5, 40: 0}),
+        ({"schedule": "cosine", "warmup": 0.25}, {0: 0, 5: 0.5, 10: 1, 25: 0.5, 40: 0}),
+        (
+            {"schedule": "linear", "warmup": 0.25, "start_rate": 0.2, "final_rate": 0.1},
+            {0: 0.2, 5: 0.6, 10: 1, 25: 0.55, 40: 0.1},
+        ),
+        (
+            {"schedule": "step", "warmup": 0.0, "drop_at": (0.5, 0.75)},
+            {0: 1, 19: 1, 20: 0.1, 29: 0.1, 30: 0.01, 40: 0.01},
+        ),
+    ],
+)
+def test_schedules(fields, expected):
+    rate = optimize.Schedule.of(tiny(learning_rate=0.3, **fields), 40)
+    told = {step: float(keras.ops.convert_to_numpy(rate(step))) for step in expected}
+    assert told == pytest.approx({step: 0.3 * part for step, part in expected.items()}, abs=1e-7)
+    again = optimize.Schedule.from_config({**rate.get_config()})
+    assert float(keras.ops.convert_to_numpy(again(7))) == pytest.approx(float(rate(7)))
 
 
 def batches_of(chosen, first, last, seed=0):
@@ -156,63 +173,6 @@ def test_augmentation_against_numpy():
     np.testing.assert_array_equal(cut[~hidden], x[~hidden])
     assert hidden.sum((1, 2)).max() == 16 and hidden.sum((1, 2)).min() >= 4
     assert augment.resize(np.full((1, 8, 8, 3), 7, "uint8"), 4).numpy() == pytest.approx(7)
-
-
-def test_a_run_goes_on_where_it_stopped(tmp_path):
-    chosen = tiny(batch_size=32, sizes=((3, 8),))
-    whole = train.train(chosen, 1, tmp_path / mkdir(tmp_path, "whole"))
-    output = tmp_path / mkdir(tmp_path, "parts")
-    stop_after(chosen, 1, output, epochs=1)
-    parts = train.train(chosen, 1, output)
-    assert parts["epochs"] == whole["epochs"] == 3
-    from safetensors.numpy import load_file
-
-    first = load_file(tmp_path / "whole" / "weights.safetensors")
-    second = load_file(output / "weights.safetensors")
-    for key, array in first.items():
-        np.testing.assert_allclose(second[key], array, atol=1e-4, err_msg=key)
-
-
-def mkdir(folder, name):
-    (folder / name).mkdir()
-    return name
-
-
-def stop_after(chosen, seed, output, epochs):
-    """Train and break off, as a killed process would, after some epochs."""
-
-    class Stopped(Exception):
-        pass
-
-    save = state.save
-
-    def save_and_stop(path, model, history):
-        save(path, model, history)
-        if len(history) == epochs:
-            raise Stopped
-
-    state.save = save_and_stop
-    try:
-        with pytest.raises(Stopped):
-            train.train(chosen, seed, output)
-    finally:
-        state.save = save
-
-
-def test_a_state_of_another_model_is_refused(tmp_path):
-    model = train.build(tiny(), 10, 0)
-    train.compile_(model, tiny(), 4)
-    state.save(tmp_path / "state.safetensors", model, [])
-    other = train.build(tiny(attention="eca"), 10, 0)
-    train.compile_(other, tiny(attention="eca"), 4)
-    with pytest.raises(ValueError, match="belongs to another model"):
-        state.restore(tmp_path / "state.safetensors", other)
-
-
-def test_a_loss_that_is_not_a_number_stops_the_run(tmp_path):
-    with pytest.raises(FloatingPointError, match="The loss of epoch 1 is"):
-        train.train(tiny(learning_rate=float("nan"), schedule="cosine"), 0, tmp_path)
-    assert not (tmp_path / "state.safetensors").exists()
 
 
 def test_evaluate_needs_a_known_model(capsys):

@@ -1,0 +1,164 @@
+"""The optimiser, its schedule and the loss of a recipe."""
+
+import math
+import re
+
+import keras
+from keras import ops
+
+from keras_attention.layers.checks import one_of
+
+from .recipe import Recipe
+
+
+def compile_(model: keras.Model, chosen: Recipe, steps: int) -> None:
+    """Give the model its optimiser and its loss, with the schedule spread over all epochs.
+
+    `steps` are those of one epoch.
+    """
+    optimizer = make(model, chosen, Schedule.of(chosen, steps * chosen.epochs))
+    loss = LOSSES[one_of(LOSSES, "recipe", loss=chosen.loss)]
+    model.compile(
+        optimizer,
+        loss(from_logits=True, label_smoothing=chosen.label_smoothing),
+        metrics=["accuracy"],
+        jit_compile=False if _on_tensorflow_cpu() else "auto",
+    )
+
+
+def _on_tensorflow_cpu() -> bool:
+    """Where XLA takes a third more time than TensorFlow's own kernels."""
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return not tf.config.list_physical_devices("GPU") and not tf.config.list_logical_devices("TPU")
+
+
+def make(model: keras.Model, chosen: Recipe, rate) -> keras.optimizers.Optimizer:
+    """The recipe's optimiser, built for the model's weights."""
+    kind = OPTIMIZERS[one_of(OPTIMIZERS, "recipe", optimizer=chosen.optimizer)]
+    multipliers = rates(model, chosen)
+    if set(multipliers.values()) != {1.0}:
+        kind = with_rates(kind, multipliers)
+    options = {"momentum": chosen.momentum, "nesterov": True} if chosen.optimizer == "sgd" else {}
+    averaged = {"use_ema": True, "ema_momentum": chosen.ema} if chosen.ema else {}
+    optimizer = kind(
+        rate,
+        weight_decay=chosen.weight_decay or None,
+        global_clipnorm=chosen.clip_norm,
+        gradient_accumulation_steps=chosen.accumulate if chosen.accumulate > 1 else None,
+        **options,
+        **averaged,
+    )
+    if not chosen.decay_all:
+        spared = [w for w in model.trainable_variables if w.path.rsplit("/", 1)[-1] in SPARED]
+        optimizer.exclude_from_weight_decay(spared)
+    optimizer.build(model.trainable_variables)
+    return optimizer
+
+
+OPTIMIZERS = {
+    "adamw": keras.optimizers.AdamW,
+    "lamb": keras.optimizers.Lamb,
+    "sgd": keras.optimizers.SGD,
+}
+LOSSES = {
+    "binary_crossentropy": keras.losses.BinaryCrossentropy,
+    "crossentropy": keras.losses.CategoricalCrossentropy,
+}
+# No weight decay for these, by the last part of a weight's path.
+SPARED = ("bias", "gamma", "beta")
+BLOCK = re.compile(r"stage\d+_block\d+")
+
+
+def rates(model: keras.Model, chosen: Recipe) -> dict[str, float]:
+    """What the learning rate of each trained weight is multiplied by, by path."""
+    blocks = [found[0] for layer in model.layers if (found := BLOCK.match(layer.name))]
+    above = {name: count for count, name in enumerate(reversed(dict.fromkeys(blocks)), start=1)}
+    found = {}
+    for path in (weight.path for weight in model.trainable_variables):
+        block = BLOCK.match(path)
+        deep = above[block[0]] if block else 0 if path.startswith("logits") else len(above) + 1
+        words = math.prod(rate for word, rate in chosen.rates.items() if word in path)
+        found[path] = chosen.layer_decay**deep * words
+    return found
+
+
+def with_rates(kind: type, multipliers: dict[str, float]) -> type:
+    """An optimiser class with another rate for some weights."""
+
+    class WithRates(kind):
+        def update_step(self, gradient, variable, learning_rate):
+            rate = learning_rate * multipliers[variable.path]
+            super().update_step(gradient, variable, rate)
+
+    return WithRates
+
+
+class Schedule(keras.optimizers.schedules.LearningRateSchedule):
+    """A rate that rises from `start` to 1 in `warmup` steps and then follows `shape`, times `peak`.
+
+    Args:
+        shape: One of SHAPES.
+        peak: The largest rate.
+        steps: All steps; at the last the shape has ended.
+        warmup: Steps in which the rate rises, in a line.
+        start: Where it begins, and
+        end: where "cosine" and "linear" end, as parts of `peak`.
+        drop_at: Shares of `steps` after which "step" multiplies the rate by `drop_by`.
+        drop_by: That number.
+    """
+
+    def __init__(
+        self, shape, peak, steps, *, warmup=0, start=0.0, end=0.0, drop_at=(), drop_by=0.1
+    ):
+        self.shape = one_of(SHAPES, "recipe", schedule=shape)
+        self.peak, self.steps, self.warmup = peak, steps, warmup
+        self.start, self.end = start, end
+        self.drop_at, self.drop_by = tuple(drop_at), drop_by
+
+    @classmethod
+    def of(cls, chosen: Recipe, steps: int) -> "Schedule":
+        """That of a recipe with so many steps in all."""
+        return cls(
+            chosen.schedule,
+            chosen.learning_rate,
+            steps,
+            warmup=int(chosen.warmup * steps),
+            start=chosen.start_rate,
+            end=chosen.final_rate,
+            drop_at=chosen.drop_at,
+            drop_by=chosen.drop_by,
+        )
+
+    def __call__(self, step):
+        step = ops.cast(step, "float32")
+        done = ops.clip((step - self.warmup) / max(1, self.steps - self.warmup), 0, 1)
+        rate = SHAPES[self.shape](self, done, step)
+        if self.warmup:
+            rising = self.start + (1 - self.start) * step / self.warmup
+            rate = ops.where(step < self.warmup, rising, rate)
+        return self.peak * rate
+
+    def get_config(self):
+        names = ("shape", "peak", "steps", "warmup", "start", "end", "drop_at", "drop_by")
+        return {name: getattr(self, name) for name in names}
+
+
+def _cosine(schedule, done, step):
+    return schedule.end + (1 - schedule.end) * 0.5 * (1 + ops.cos(math.pi * done))
+
+
+def _linear(schedule, done, step):
+    return 1 - (1 - schedule.end) * done
+
+
+def _step(schedule, done, step):
+    rate = ops.ones_like(step)
+    for share in schedule.drop_at:
+        rate = ops.where(step >= share * schedule.steps, rate * schedule.drop_by, rate)
+    return rate
+
+
+SHAPES = {"cosine": _cosine, "linear": _linear, "step": _step}
