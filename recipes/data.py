@@ -11,7 +11,9 @@ from keras_attention.layers.checks import nearest
 from . import augment
 from .recipe import Recipe
 
-DATASETS = ("cifar10", "fashion_mnist", "generated", "generated_grey")
+DATASETS = ("cifar10", "fashion_mnist", "flowers5", "generated", "generated_grey")
+# Photos of many sizes are scaled to that many pixels on the shorter side, whose middle is kept.
+SIDES = {"flowers5": 128}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +56,6 @@ def load(name: str, splits: tuple[str, ...] = ("train", "test")) -> Dataset:
 
 
 def _from_tfds(name: str, splits) -> Dataset:
-    import tensorflow as tf
     import tensorflow_datasets as tfds
 
     folder = os.environ.get("TFDS_DATA_DIR")
@@ -73,15 +74,35 @@ def _from_tfds(name: str, splits) -> Dataset:
         images, labels = [], []
         for example in examples:
             data = example["image"]
-            if bytes(data.numpy()[:2]) == b"\xff\xd8":
-                title = f"{name} (JPEG)"
-                # The default decoder's fast transform shifts colours by about a grey level.
-                images.append(tf.io.decode_jpeg(data, dct_method="INTEGER_ACCURATE").numpy())
-            else:
-                images.append(tf.io.decode_png(data).numpy())
+            lossy = bytes(data.numpy()[:2]) == b"\xff\xd8"
+            title = f"{name} (JPEG)" if lossy else title
+            images.append(_squared(_decoded(data, lossy), SIDES.get(name)).numpy())
             labels.append(int(example["label"]))
         loaded[split] = Split(np.stack(images), np.array(labels))
     return Dataset(title, tuple(builder.info.features["label"].names), loaded)
+
+
+def _decoded(data, lossy: bool):
+    import tensorflow as tf
+
+    # The default decoder's fast transform shifts colours by about a grey level.
+    return (
+        tf.io.decode_jpeg(data, dct_method="INTEGER_ACCURATE") if lossy else tf.io.decode_png(data)
+    )
+
+
+def _squared(image, side: int | None):
+    """The middle of an image whose shorter side is scaled to `side` pixels; None leaves it."""
+    import tensorflow as tf
+
+    if side is None:
+        return image
+    height, width = image.shape[:2]
+    scale = side / min(height, width)
+    sides = (max(side, round(height * scale)), max(side, round(width * scale)))
+    image = tf.image.resize(image, sides, "bicubic", antialias=True)
+    image = tf.image.resize_with_crop_or_pad(image, side, side)
+    return tf.cast(tf.clip_by_value(tf.round(image), 0, 255), "uint8")
 
 
 def subset(split: Split, count: int | None) -> Split:

@@ -39,7 +39,7 @@ def evaluate(entry: zoo.ModelInfo, split: data.Split) -> dict:
     return {
         "name": entry.name,
         "metric": entry.metric,
-        "value": round(train.accuracy(zoo.load(entry.name), split), 6),
+        "value": round(train.accuracy(zoo.load(entry.name), split, entry.input_size[0]), 6),
         "recorded": entry.score,
         "images": len(split.labels),
         "data": split.fingerprint(),

@@ -40,8 +40,9 @@ def make(model: keras.Model, chosen: Recipe, rate) -> keras.optimizers.Optimizer
     kind = OPTIMIZERS[one_of(OPTIMIZERS, "recipe", optimizer=chosen.optimizer)]
     multipliers = rates(model, chosen)
     if set(multipliers.values()) != {1.0}:
-        kind = with_rates(kind, multipliers)
-    options = {"momentum": chosen.momentum, "nesterov": True} if chosen.optimizer == "sgd" else {}
+        kind = with_rates(kind, model, multipliers)
+    options = {"momentum": chosen.momentum, "nesterov": chosen.nesterov}
+    options = options if chosen.optimizer == "sgd" else {}
     averaged = {"use_ema": True, "ema_momentum": chosen.ema} if chosen.ema else {}
     optimizer = kind(
         rate,
@@ -85,13 +86,16 @@ def rates(model: keras.Model, chosen: Recipe) -> dict[str, float]:
     return found
 
 
-def with_rates(kind: type, multipliers: dict[str, float]) -> type:
+def with_rates(kind: type, model: keras.Model, multipliers: dict[str, float]) -> type:
     """An optimiser class with another rate for some weights."""
+    weights = model.trainable_variables
+    known = {id(weight): multipliers[weight.path] for weight in weights}
+    # On TensorFlow an optimiser is handed the values.
+    known |= {id(weight.value): multipliers[weight.path] for weight in weights}
 
     class WithRates(kind):
         def update_step(self, gradient, variable, learning_rate):
-            rate = learning_rate * multipliers[variable.path]
-            super().update_step(gradient, variable, rate)
+            super().update_step(gradient, variable, learning_rate * known[id(variable)])
 
     return WithRates
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import json
 import pathlib
 from collections.abc import Mapping
 
@@ -30,7 +31,8 @@ class Recipe:
     `freeze` names what is not trained at all. `ema` is the momentum of averaged weights, which are
     then the result; 0 for none.
 
-    Model. `pretrained` is a model of the zoo to start from, with a new classifier.
+    Model. `pretrained` is a model of the zoo to start from, with a new classifier. `whiten` gives
+    the first convolution of an airbench network the principal directions of the images' patches.
     """
 
     dataset: str
@@ -60,6 +62,7 @@ class Recipe:
     drop_at: tuple[float, ...] = ()
     drop_by: float = 0.1
     momentum: float = 0.9
+    nesterov: bool = True
     weight_decay: float = 5e-3
     decay_all: bool = False
     clip_norm: float | None = None
@@ -68,11 +71,16 @@ class Recipe:
     rates: Mapping[str, float] = dataclasses.field(default_factory=dict)
     layer_decay: float = 1.0
     freeze: tuple[str, ...] = ()
+    whiten: bool = False
     precision: str = "float32"
 
     @property
     def epochs(self) -> int:
         return sum(epochs for epochs, _ in self.sizes)
+
+    def told(self) -> dict:
+        """The fields as JSON has them; what has no such form is its text."""
+        return json.loads(json.dumps(dataclasses.asdict(self), default=str))
 
     def size_at(self, epoch: int) -> int:
         """The side of the images in pixels in an epoch counted from 0."""

@@ -1,7 +1,7 @@
 """Turn a finished run into a published model: `python -m recipes.ship RUN_FOLDER NAME`.
 
 Writes the weights into the package, a line into its index.json, and zoo/NAME/ with config.json,
-metrics.json and the card. Needs the torch backend, whose counter tells the multiply-adds.
+metrics.json and the card. Torch, which counts the multiply-adds, must be installed.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import keras_attention as ka
 from keras_attention.zoo import index, loading
 from keras_attention.zoo.files import weights
 
-from . import card, data, recipe, train
+from . import card, controls, data, macs, recipe, train
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CARDS = ROOT / "zoo"
@@ -41,20 +41,20 @@ def main(arguments: list[str] | None = None) -> int:
     test = dataset.splits["test"]
     if test.fingerprint() != result["test_fingerprint"]:
         raise SystemExit("The test set is not the one that the run was scored on")
-    config = configuration(chosen, dataset.names)
+    config, size = configuration(chosen, dataset.names), chosen.sizes[-1][1]
     written = write_weights(options.run / "weights.safetensors", options.name)
     model = ka.models.build(config["architecture"], labels=dataset.names, **config["arguments"])
     measured = {
-        "parameters": sum(int(np.prod(w.shape)) for w in model.trainable_weights),
-        "gmacs": round(multiply_adds(model) / 1e9, 5),
+        "parameters": controls.parameters(model),
+        "gmacs": round((macs.of_recipe(chosen, len(dataset.names)) or 0) / 1e9, 5),
     }
     folder = CARDS / options.name
     folder.mkdir(parents=True, exist_ok=True)
     metrics = {**report(result, options), **measured, **written, "score": None}
     write_index(options.name, config, metrics)
-    metrics["score"] = round(train.accuracy(loading.load(options.name), test), 4)
+    metrics["score"] = round(train.accuracy(loading.load(options.name), test, size), 4)
     assign_file(model, options.run / "weights.safetensors")
-    metrics["score_unrounded"] = round(train.accuracy(model, test), 4)
+    metrics["score_unrounded"] = round(train.accuracy(model, test, size), 4)
     if metrics["score_unrounded"] != metrics["score"]:
         raise SystemExit(f"Rounding the weights changes the score: {metrics}")
     write_index(options.name, config, metrics)
@@ -112,17 +112,6 @@ def assign_file(model: keras.Model, path: pathlib.Path) -> None:
     arrays = weights.parse(path.read_bytes(), str(path))
     shapes = {name: array.shape for name, array in arrays.items()}
     weights.assign(model, shapes, arrays.__getitem__, str(path))
-
-
-def multiply_adds(model: keras.Model) -> int:
-    """Multiplications of convolutions and matrix products for one image."""
-    if keras.backend.backend() != "torch":
-        raise SystemExit("recipes.ship counts operations with torch: set KERAS_BACKEND=torch")
-    from torch.utils.flop_counter import FlopCounterMode
-
-    with FlopCounterMode(display=False) as counter:
-        model(np.zeros((1, *model.input_shape[1:]), "uint8"), training=False)
-    return counter.get_total_flops() // 2
 
 
 def report(result: dict, options) -> dict:

@@ -7,7 +7,6 @@ codes: 0, or 2 for a mistake in the command or missing data, or 3 where the loss
 
 import argparse
 import ast
-import dataclasses
 import json
 import os
 import pathlib
@@ -15,13 +14,14 @@ import platform
 import shlex
 import subprocess
 import sys
+import time
 
 import keras
 import numpy as np
 
 import keras_attention as ka
 
-from . import data, optimize, progress, recipe, state
+from . import augment, controls, data, macs, optimize, progress, recipe, state, whiten
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -32,6 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
     except (TypeError, ValueError) as error:
         print(f"train: {error}", file=sys.stderr)
         return 2
+    if options.dry_run:
+        return _tell(chosen)
     output = pathlib.Path(options.output or _default_output(options))
     output.mkdir(parents=True, exist_ok=True)
     try:
@@ -72,16 +74,21 @@ def train(
         model.optimizer.finalize_variable_values(model.trainable_variables)
     save_weights(output / "weights.safetensors", model)
     test = dataset.splits["test"]
+    seconds = sum(row["seconds"] for row in position.history)
+    images = position.epoch * steps * chosen.batch_size
+    multiplied = macs.of_recipe(chosen, len(dataset.names))
     return {
         "dataset": dataset.title,
         "train_images": len(split.labels),
         "test_fingerprint": test.fingerprint(),
-        "accuracy": accuracy(model, test),
+        "accuracy": accuracy(model, test, chosen.sizes[-1][1]),
         "seed": seed,
         "epochs": position.epoch,
-        "hours": round(sum(row["seconds"] for row in position.history) / 3600, 3),
-        "parameters": sum(int(np.prod(w.shape)) for w in model.trainable_weights),
-        "recipe": _plain(dataclasses.asdict(chosen)),
+        "hours": round(seconds / 3600, 3),
+        "images_per_second": round(images / max(seconds, 1e-9), 1),
+        "parameters": controls.parameters(model),
+        "gmacs": multiplied and round(multiplied / 1e9, 5),
+        "recipe": chosen.told(),
         "commit": _commit(),
         "hardware": hardware(),
         "software": f"keras {keras.__version__}, {keras.backend.backend()} backend, "
@@ -117,37 +124,33 @@ def build_metrics(model: keras.Model, num_classes: int) -> None:
 
 def build(chosen: recipe.Recipe, dataset: data.Dataset, seed: int) -> keras.Model:
     """The model at step 0; layers that its plain twin has too start as the twin's do."""
-    shape = (None, None, dataset.splits["train"].images.shape[-1])
+    classes = len(dataset.names)
+    chosen = controls.resolved(chosen, classes)
 
     def fresh(attention):
         keras.utils.set_random_seed(seed)
         if chosen.pretrained:
-            count = len(dataset.names)
-            return ka.zoo.load(chosen.pretrained, count, attention=attention, input_shape=shape)
-        return ka.models.build(
-            chosen.model,
-            attention,
-            num_classes=len(dataset.names),
-            input_shape=shape,
-            mean=chosen.mean,
-            std=chosen.std,
-            **chosen.model_options,
-        )
+            shape = (None, None, len(chosen.mean))
+            return ka.zoo.load(chosen.pretrained, classes, attention=attention, input_shape=shape)
+        return controls.network(chosen, attention, classes)
 
     model = plain = fresh(None)
     if chosen.attention is not None:
         model = fresh(chosen.attention)
         for layer in plain.layers:
-            if layer.weights:
+            if layer.weights and not layer.name.endswith("_attention"):
                 model.get_layer(layer.name).set_weights(layer.get_weights())
+    if chosen.whiten:
+        whiten.fill(model, dataset.splits["train"], chosen)
     for layer in model.layers:
         layer.trainable = layer.trainable and not layer.name.startswith(tuple(chosen.freeze))
     return model
 
 
-def accuracy(model: keras.Model, split: data.Split) -> float:
-    """Share of right answers, without augmentation."""
-    logits = model.predict(split.images, batch_size=250, verbose=0)
+def accuracy(model: keras.Model, split: data.Split, size: int) -> float:
+    """Share of right answers for images of `size` pixels a side, without augmentation."""
+    images = np.asarray(augment.resize(split.images, size))
+    logits = model.predict(images, batch_size=250, verbose=0)
     return float(np.mean(np.argmax(logits, -1) == split.labels))
 
 
@@ -185,12 +188,50 @@ def _chosen(options) -> recipe.Recipe:
     """The recipe with the fields of the command line."""
     attention = _literal(options.attention) if options.attention else None
     chosen = recipe.find(options.recipe)(attention, options.quick)
-    ka.layers.get(attention)  # a mistyped layer is told before any data is read
+    if attention not in controls.NAMES:
+        ka.layers.get(attention)  # a mistyped layer is told before any data is read
     return chosen.replace(**dict(_field(text) for text in options.set))
 
 
-def _plain(value):
-    return json.loads(json.dumps(value, default=str))
+def _tell(chosen: recipe.Recipe) -> int:
+    """Print what a run would be, with the time that it takes if all steps are as the first few."""
+    try:
+        dataset = data.load(chosen.dataset)
+        split = data.subset(dataset.splits["train"], chosen.train_images)
+        steps = data.steps_per_epoch(split, chosen)
+    except (FileNotFoundError, ValueError) as error:
+        print(f"train: {error}", file=sys.stderr)
+        return 2
+    keras.config.set_dtype_policy(chosen.precision)
+    model = build(chosen, dataset, seed=0)
+    optimize.compile_(model, chosen, steps)
+    seconds = sum(
+        epochs * steps * seconds_per_step(model, chosen, split, size)
+        for epochs, size in chosen.sizes
+    )
+    multiplied = macs.of_recipe(chosen, len(dataset.names))
+    told = {
+        "recipe": chosen.told(),
+        "dataset": dataset.title,
+        "parameters": controls.parameters(model),
+        "gmacs": multiplied and round(multiplied / 1e9, 5),
+        "steps": steps * chosen.epochs,
+        "estimated_hours": round(seconds / 3600, 3),
+        "hardware": hardware(),
+    }
+    print(json.dumps(told, indent=1))
+    return 0
+
+
+def seconds_per_step(model, chosen: recipe.Recipe, split: data.Split, size: int) -> float:
+    """What a training step takes after the first two, which compile; the model is trained by it."""
+    batches = iter(data.batches(split, chosen, size=size, first=0, last=2, seed=0))
+    for _ in range(2):
+        model.train_on_batch(*next(batches))
+    started = time.perf_counter()
+    for _ in range(2):
+        model.train_on_batch(*next(batches))
+    return (time.perf_counter() - started) / 2
 
 
 def _literal(text: str):
@@ -220,6 +261,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE")
     parser.add_argument("--output", metavar="DIR", help="default: runs/RECIPE/ROW_seedN")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print what would be run, and how long it would take"
+    )
     parser.add_argument("--quick", action="store_true", help="seconds, on generated images")
     parser.add_argument(
         "--save-every", type=float, default=300, metavar="SECONDS", help="default: 300"

@@ -17,7 +17,7 @@ from . import slots
 from .head import Body
 from .parts import activate, channels, conv, norm
 
-OPTIONS = ("width",)
+OPTIONS = ("width", "growth")
 
 # Section 3.1: groups of 64, 256 and 256 channels.
 VARIANTS: dict[str, dict] = {
@@ -34,7 +34,7 @@ def default_size(arguments: Mapping) -> int:
 
 
 def network(
-    x, *, depths: Sequence[int], width: int, growth: Sequence[int], attention: slots.Slots = None
+    x, *, depths: Sequence[int], width: int, growth: Sequence[float], attention: slots.Slots = None
 ) -> Body:
     """The maps of the images `x` after each group, and the largest of the last, scaled.
 
@@ -53,7 +53,9 @@ def network(
     x = activate(_norm(x, "whiten_norm"), "gelu", name="whiten_act")
     levels = {}
     for group, factor in enumerate(growth, start=1):
-        x = levels[f"stage{group}"] = _group(x, width * factor, chosen[group, 1], f"stage{group}")
+        x = levels[f"stage{group}"] = _group(
+            x, int(width * factor), chosen[group, 1], f"stage{group}"
+        )
     x = keras.layers.GlobalMaxPooling2D(name="pool")(x)
     return Body(levels, keras.layers.Rescaling(SCALE, name="scale")(x))
 

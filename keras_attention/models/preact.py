@@ -14,7 +14,7 @@ from . import slots
 from .head import Body, pool
 from .parts import activate, channels, conv, norm
 
-OPTIONS = ("width",)
+OPTIONS = ("width", "growth")
 
 # Section 3 of the paper has 110 and 164 layers; smaller ones divide alike: 6 n + 2 layers.
 VARIANTS: dict[str, dict] = {
@@ -28,23 +28,32 @@ def default_size(arguments: Mapping) -> int:
     return 32
 
 
-def network(x, *, depths: Sequence[int], width: int, attention: slots.Slots = None) -> Body:
+def network(
+    x,
+    *,
+    depths: Sequence[int],
+    width: int,
+    growth: Sequence[float] | None = None,
+    attention: slots.Slots = None,
+) -> Body:
     """The maps of the images `x` after each stage, and the mean of the last after its norm.
 
     Args:
         x: Images, normalised.
         depths: Number of blocks in each stage.
-        width: Channels of the first stage; each other has twice as many as the one before.
+        width: Channels of the first stage.
+        growth: Channels of each stage as a multiple of the first's; None doubles them.
         attention: What stands at the end of blocks, before the sum.
     """
     width = at_least(1, "preact_resnet", width=width)
     chosen = slots.resolve(attention, depths)
+    growth = growth or [2**stage for stage in range(len(depths))]
     x = conv(x, width, 3, name="stem_conv")
     levels = {}
     for stage, depth in enumerate(depths, start=1):
         for number in range(1, depth + 1):
             name, stride = f"stage{stage}_block{number}", 2 if stage > 1 and number == 1 else 1
-            x = block(x, width * 2 ** (stage - 1), stride, chosen[stage, number], name)
+            x = block(x, int(width * growth[stage - 1]), stride, chosen[stage, number], name)
         levels[f"stage{stage}"] = x
     return Body(levels, pool(_norm_act(x, "last")))
 

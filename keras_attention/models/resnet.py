@@ -22,7 +22,7 @@ from .resnet_variants import VARIANTS as VARIANTS
 from .stems import STEMS
 
 # What a caller of `models.build` may change.
-OPTIONS = ("width", "stem", "between")
+OPTIONS = ("width", "growth", "stem", "between")
 
 EXPANSION = {"basic": 1, "bottleneck": 4}
 

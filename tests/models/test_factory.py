@@ -34,7 +34,7 @@ def test_an_unknown_name_lists_the_known_ones():
     ("options", "message"),
     [
         ({"widht": 8}, "resnet18 has no option 'widht'. Did you mean 'width'.*Received: widht=8"),
-        ({"depths": (1,)}, r"resnet18 has no option 'depths'.*Known: width, stem"),
+        ({"depths": (1,)}, r"resnet18 has no option 'depths'.*Known: width, growth, stem"),
         ({"num_classes": -1}, "resnet18: num_classes must be an integer >= 0.*num_classes=-1"),
         ({"num_classes": 2.0}, "num_classes must be an integer >= 0. Received: num_classes=2.0"),
         ({"input_shape": (32, 32)}, r"must be \(height, width, 3\).*input_shape=\(32, 32\)"),

@@ -1,0 +1,166 @@
+"""Paired runs of one recipe with different attention, and the table that they give.
+
+Run      python -m recipes.ablate cifar10_airbench --attention none,se,cbam,constant,wide --seeds 3
+Writes   runs/RECIPE/ROW_seedN for each run (one that is finished is not run again, one that was
+         interrupted goes on), and runs/RECIPE/table.json, table.md and table.png
+
+The first row is what the others are compared with, seed by seed. "constant" is a gate of 0.25
+that never changes, "wide" the plain network with as many parameters as with CBAM.
+"""
+
+import argparse
+import json
+import math
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+
+from . import progress, recipe
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    rows = options.attention.split(",")
+    try:
+        recipe.find(options.recipe)
+    except ValueError as error:
+        print(f"ablate: {error}", file=sys.stderr)
+        return 2
+    folder = pathlib.Path(options.output or f"runs/{options.recipe}")
+    for seed in range(options.seeds):  # so that each further seed completes a pair of all rows
+        for row in rows:
+            if not run(options, folder, row, seed):
+                return 1
+    table = tabulate(folder, rows, options.seeds)
+    progress.write(folder / "table.json", json.dumps(table, indent=1) + "\n")
+    progress.write(folder / "table.md", markdown(table))
+    plot(table, folder / "table.png")
+    print(markdown(table))
+    return 0
+
+
+def run(options, folder: pathlib.Path, row: str, seed: int) -> bool:
+    """Train one row with one seed in a process of its own; whether that went well."""
+    output = folder / f"{row}_seed{seed}"
+    if (output / "result.json").exists():
+        return True
+    command = [sys.executable, "-m", "recipes.train", options.recipe, "--seed", str(seed)]
+    command += ["--output", str(output), *(["--quick"] if options.quick else [])]
+    command += [] if row == "none" else ["--attention", row]
+    for field in options.set:
+        command += ["--set", field]
+    print(f"{row}, seed {seed}: {output}", flush=True)
+    output.mkdir(parents=True, exist_ok=True)
+    with (output / "log.txt").open("a", encoding="utf-8") as log:
+        status = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT).returncode
+    if status:
+        print(f"ablate: {row}, seed {seed} ended with {status}: {output}/log.txt", file=sys.stderr)
+    return status == 0
+
+
+def tabulate(folder: pathlib.Path, rows: list[str], seeds: int) -> list[dict]:
+    """A row for each attention: its scores, and its differences from the first row's."""
+    results = {
+        row: [
+            json.loads((folder / f"{row}_seed{seed}" / "result.json").read_text("utf-8"))
+            for seed in range(seeds)
+        ]
+        for row in rows
+    }
+    first = np.array([result["accuracy"] for result in results[rows[0]]])
+    table = []
+    for row, found in results.items():
+        scores = np.array([result["accuracy"] for result in found])
+        table.append(
+            {
+                "attention": row,
+                "accuracy": scores.tolist(),
+                "mean": float(scores.mean()),
+                "sd": float(scores.std(ddof=1)) if seeds > 1 else None,
+                "difference": paired(scores - first) if row != rows[0] else None,
+                "parameters": found[0]["parameters"],
+                "gmacs": found[0]["gmacs"],
+                "images_per_second": float(np.mean([r["images_per_second"] for r in found])),
+                "hours": float(np.mean([r["hours"] for r in found])),
+                "commits": sorted({r["commit"] for r in found}),
+                "hardware": sorted({r["hardware"] for r in found}),
+                "dataset": found[0]["dataset"],
+            }
+        )
+    return table
+
+
+def paired(differences: np.ndarray) -> dict:
+    """The mean of the differences of pairs, and its interval of 95 % (Student's t).
+
+    With a single pair there is no interval.
+    """
+    mean, count = float(differences.mean()), len(differences)
+    if count < 2:
+        return {"mean": mean, "low": None, "high": None, "pairs": count}
+    from scipy import stats
+
+    reach = float(stats.t.ppf(0.975, count - 1) * differences.std(ddof=1) / math.sqrt(count))
+    return {"mean": mean, "low": mean - reach, "high": mean + reach, "pairs": count}
+
+
+def markdown(table: list[dict]) -> str:
+    """The table for people: accuracies and differences in points."""
+    lines = [
+        "| attention | accuracy, % | paired difference (95 %) | parameters | GMACs | images/s |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in table:
+        spread = "" if row["sd"] is None else f" ± {100 * row['sd']:.2f}"
+        gmacs = "-" if row["gmacs"] is None else f"{row['gmacs']:.4f}"
+        lines.append(
+            f"| {row['attention']} | {100 * row['mean']:.2f}{spread} | {_told(row['difference'])} "
+            f"| {row['parameters']:,} | {gmacs} | {row['images_per_second']:.0f} |"
+        )
+    seeds = len(table[0]["accuracy"])
+    lines += ["", f"{table[0]['dataset']}, {seeds} seed{'s' * (seeds > 1)}, last epoch."]
+    return "\n".join(lines) + "\n"
+
+
+def _told(difference: dict | None) -> str:
+    if difference is None:
+        return "-"
+    told = f"{100 * difference['mean']:+.2f}"
+    if difference["low"] is None:
+        return told
+    return f"{told} ({100 * difference['low']:+.2f} to {100 * difference['high']:+.2f})"
+
+
+def plot(table: list[dict], path: pathlib.Path) -> None:
+    """Every score as a dot, the means as lines."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(1 + len(table), 3), layout="constrained")
+    axes = figure.add_subplot()
+    for place, row in enumerate(table):
+        scores = [100 * score for score in row["accuracy"]]
+        axes.plot([place] * len(scores), scores, "o", color="tab:blue", alpha=0.6)
+        axes.hlines(100 * row["mean"], place - 0.2, place + 0.2, color="black")
+    axes.set_xticks(range(len(table)), [row["attention"] for row in table])
+    axes.set_ylabel("test accuracy, %")
+    beside = path.with_name(path.name + ".part")
+    figure.savefig(beside, format="png", dpi=150)
+    os.replace(beside, path)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m recipes.ablate", description=__doc__)
+    parser.add_argument("recipe", help=f"one of: {', '.join(recipe.names())}")
+    parser.add_argument("--attention", default="none,se,eca,cbam,constant,wide", metavar="ROWS")
+    parser.add_argument("--seeds", type=int, default=3, help="how many, from 0 on")
+    parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE")
+    parser.add_argument("--output", metavar="DIR", help="default: runs/RECIPE")
+    parser.add_argument("--quick", action="store_true", help="seconds, on generated images")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
