@@ -8,7 +8,7 @@ TEST_EXTRAS := tensorflow,jax,torch,explain,recipes,oracles,dev
 JAX_CACHE := JAX_COMPILATION_CACHE_DIR=.cache/jax JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 \
 	JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
 
-.PHONY: demo test docs faults fuzz parity lint types wheel clean
+.PHONY: demo test docs faults fuzz atheris parity lint types wheel clean
 
 demo: .venv/demo
 	@KERAS_BACKEND=jax $(JAX_CACHE) $(BIN)/keras-attention explain resnet18w16_cbam_cifar10 \
@@ -27,6 +27,13 @@ faults: .venv/test
 
 fuzz: .venv/test
 	@KERAS_BACKEND=torch KERAS_ATTENTION_FUZZ=100000 $(BIN)/python -m pytest -q tests/zoo/test_fuzz.py
+
+# A minute for each kind of file; Linux only.
+atheris: .venv/test
+	@$(PIP) atheris
+	@for target in manifest header weights config torch; do \
+		KERAS_BACKEND=torch $(BIN)/python -m tests.zoo.atheris_fuzz $$target \
+			-max_total_time=60 || exit 1; done
 
 parity: .venv/test
 	@for backend in torch tensorflow jax; do \

@@ -53,7 +53,7 @@ class NotFoundError(HubError, UnknownModelError):
     """There is no such repository, revision or file."""
 
 
-class CacheError(ZooError, OSError):
+class CacheError(OSError, ZooError):
     """The cache cannot be written: it is read-only, or the disk is full."""
 
 

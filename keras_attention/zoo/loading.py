@@ -154,7 +154,8 @@ def _own(entry: index.ModelInfo, changes: Changes, access: hub.Access) -> keras.
         return published.load(folder, changes, hashed)
     # Read before the model is built, so that a broken file costs no time.
     arrays = _read(entry) if changes.weights and entry.file else {}
-    arguments = {**entry.arguments, "labels": entry.labels or None}
+    shape = building.shape_of(entry.input_size)
+    arguments = {**entry.arguments, "labels": entry.labels or None, "input_shape": shape}
     model = models.build(entry.architecture, **changes.applied_to(arguments))
     if not changes.weights:
         return model

@@ -88,10 +88,11 @@ def _arguments(told: Manifest, files: Mapping[str, bytes], folder: pathlib.Path)
     try:
         height, width = (int(side) for side in ready["size"])
         manifest.check_size((height, width), str(folder / layout.PREPROCESSING))
+        sides: Any = (None, None) if told.input.get("any_size") else (height, width)
         return {
             **{key: _tuples(value) for key, value in told.kwargs.items()},
             "num_classes": told.num_classes,
-            "input_shape": building.shape_of((height, width)),
+            "input_shape": building.shape_of(sides),
             "mean": tuple(float(value) for value in ready["mean"]),
             "std": tuple(float(value) for value in ready["std"]),
             "crop": float(ready["crop"]),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from benchmarks import fused, memory, timing
+from benchmarks import fused, hashing, memory, timing
 from benchmarks import layers as tables
 from benchmarks.peers import PEERS
 from keras_attention import layers
@@ -52,3 +52,11 @@ def test_a_slower_function_takes_longer():
 
 def test_a_table():
     assert tables.table(("a", "b"), [(1, "x")]) == "| a | b |\n| --- | --- |\n| 1 | x |\n"
+
+
+def test_what_a_hash_adds():
+    names = ("wall", "waited", "cpu", "first_wall", "first_waited", "hash_cpu")
+    one = dict(zip(names, (2.0, 0.1, 1.5, 4.0, 0.2, 0.05), strict=True))
+    found = hashing.summary([(one, {**one, "wall": 1.9}), (one, {**one, "wall": 2.1})])
+    assert found["share"] == [0.0, -0.05, 0.05]
+    assert found["waited_share"] == [0.05] * 3 and found["first_waited_share"] == [0.05] * 3

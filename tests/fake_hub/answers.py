@@ -26,3 +26,11 @@ class Refused(Exception):
         super().__init__(message)
         self.answer = told({"error": message, **more}, status)
         self.answer.headers |= {"X-Error-Code": code, "X-Error-Message": message}
+
+
+class Moved(Exception):
+    """A request for a repository that has another name now. `target`: where to ask instead."""
+
+    def __init__(self, target: str):
+        super().__init__(target)
+        self.answer = Answer(307, b"Temporary Redirect", {"Location": target})

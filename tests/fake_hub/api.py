@@ -6,7 +6,7 @@ import re
 import urllib.parse
 
 from . import lfs
-from .answers import Answer, Refused, told
+from .answers import Answer, Moved, Refused, told
 from .state import OWNER, TOKEN, Entry, Hub, Repo, Request, git_sha1
 
 DATE = "2026-01-01T00:00:00.000Z"
@@ -28,8 +28,8 @@ def answer(hub: Hub, request: Request) -> Answer:
                     words["repo"] = visible(hub, request, words.pop("name"))
                 return function(hub, request, dict(urllib.parse.parse_qsl(query)), **words)
         raise Refused(404, "Sorry, we can't find the page you are looking for.")
-    except Refused as refusal:
-        return refusal.answer
+    except (Moved, Refused) as instead:
+        return instead.answer
 
 
 def check_token(request: Request, path: str) -> None:
@@ -44,9 +44,12 @@ def check_token(request: Request, path: str) -> None:
 
 def visible(hub: Hub, request: Request, name: str) -> Repo:
     """A repository, if whoever asks may know of it."""
-    repo = hub.repos.get(name)
+    new = hub.moved.get(name, name)
+    repo = hub.repos.get(name) or hub.repos.get(new)
     if repo is None or (repo.private and request.token is None):
         raise Refused(404, "Repository not found", "RepoNotFound")
+    if repo.name != name:
+        raise Moved(request.target.replace(f"/{name}", f"/{new}", 1))
     return repo
 
 
@@ -242,7 +245,8 @@ def change(hub: Hub, files: dict[str, Entry], key: str, path: str, **value) -> N
 def resolve(hub: Hub, request: Request, query, repo: Repo, revision: str, path: str) -> Answer:
     """A file."""
     if repo.gated:
-        raise Refused(403, f"Access to model {repo.name} is restricted", "GatedRepo")
+        status = 401 if request.token is None else 403
+        raise Refused(status, f"Access to model {repo.name} is restricted", "GatedRepo")
     sha = commit_at(repo, revision)
     headers = {"X-Repo-Commit": sha}
     entry = repo.commits[sha].get(path)

@@ -109,6 +109,7 @@ class Hub:
         self.page_size, self.redirect = page_size, redirect
         self.address = self.cdn = ""
         self.repos: dict[str, Repo] = {}
+        self.moved: dict[str, str] = {}
         self.blobs: dict[str, bytes] = {}
         self.objects: dict[str, bytes] = {}
         self.parts: dict[tuple[str, int], bytes] = {}
@@ -143,6 +144,12 @@ class Hub:
             if tag:
                 repo.tags[tag] = sha
         return sha
+
+    def rename(self, name: str, new: str) -> None:
+        """Give a repository another name; whoever asks by the old one is sent there."""
+        with self.lock:
+            repo = self.repos[new] = self.repos.pop(name)
+            repo.name = self.moved[name] = new
 
     def keep(self, path: str, content: bytes, lfs: bool | None = None) -> Entry:
         """Hold a content."""

@@ -3,6 +3,7 @@
 `KERAS_ATTENTION_FUZZ=100000 python -m pytest tests/zoo/test_fuzz.py` tries more of them.
 """
 
+import io
 import json
 import os
 import tracemalloc
@@ -16,16 +17,16 @@ from safetensors.numpy import save
 
 from keras_attention import zoo
 from keras_attention.models import factory
-from keras_attention.zoo import convert
+from keras_attention.zoo import convert, index
 from keras_attention.zoo.convert import rules
 from keras_attention.zoo.files import header, manifest, weights
-from keras_attention.zoo.foreign import checkpoint
+from keras_attention.zoo.foreign import authors, checkpoint, torch_file
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "torch", reason="no backend has a part in it: asked of one"
 )
 
-COUNT = int(os.environ.get("KERAS_ATTENTION_FUZZ", 2000)) // 5
+COUNT = int(os.environ.get("KERAS_ATTENTION_FUZZ", 2000)) // 8
 MANY = settings(
     max_examples=COUNT,
     derandomize="KERAS_ATTENTION_FUZZ" not in os.environ,  # the same ones each time
@@ -127,6 +128,22 @@ def test_manifests(content):
     survives(manifest.parse, content, "a manifest")
 
 
+INDEX = json.dumps(
+    {"resnet18w16_cifar10": json.loads(index.PATH.read_bytes())["resnet18w16_cifar10"]}
+)
+
+
+@MANY
+@given(altered(INDEX.encode()) | rewritten(INDEX.encode()))
+def test_indexes(tmp_path, content):
+    (tmp_path / "index.json").write_bytes(content)
+    (tmp_path / "timm.json").write_text("{}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(index, "PATH", tmp_path / "index.json")
+        patch.setattr(index, "TIMM", tmp_path / "timm.json")
+        survives(index._read.__wrapped__)
+
+
 @MANY
 @given(altered(TENSORS))
 def test_headers(content):
@@ -148,6 +165,43 @@ def test_descriptions_of_checkpoints(tmp_path, content):
     survives(checkpoint.read, tmp_path)
 
 
+@MANY
+@given(altered(TENSORS))
+def test_tensors_of_checkpoints(tmp_path, content):
+    """One at a time, as a conversion reads them."""
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(content)
+
+    def read():
+        with checkpoint.opened(path) as (shapes, tensor):
+            for name, shape in shapes.items():
+                assert tensor(name).shape == shape
+
+    survives(read)
+
+
+@pytest.fixture(scope="module")
+def torch_content():
+    torch = pytest.importorskip("torch")
+    stream = io.BytesIO()
+    torch.save({"fc.weight": torch.ones(3, 4), "fc.bias": torch.ones(3)}, stream)
+    return stream.getvalue()
+
+
+@MANY
+@given(some.data())
+def test_torch_files(torch_content, data):
+    survives(torch_file.read_pth, data.draw(altered(torch_content)), "a file")
+
+
+@MANY
+@given(some.data())
+def test_networks_of_the_authors(data):
+    state = data.draw(some.dictionaries(names | some.from_regex(authors.BLOCK), shapes_of_arrays))
+    arrays = {name: np.ones(shape, "float32") for name, shape in state.items()}
+    survives(authors.describe, arrays, "a file")
+
+
 @pytest.fixture(scope="module")
 def wanted():
     return factory.weight_shapes("resnet18", input_shape=(32, 32, 3), stem="small", width=4)
@@ -158,6 +212,9 @@ names = some.sampled_from(
     ["conv1.weight", "bn1.weight", "bn1.num_batches_tracked", "fc.weight", "fc.bias",
      "layer1.0.conv1.weight", "layer1.0.downsample.0.weight", "layer9.99.conv1.weight"]
 ) | some.text(max_size=20)  # fmt: skip
+
+
+shapes_of_arrays = some.lists(some.integers(0, 3), max_size=4).map(tuple)
 
 
 @MANY

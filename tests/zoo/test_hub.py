@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 
+import numpy as np
 import pytest
 from huggingface_hub import constants
 
@@ -104,8 +105,13 @@ def test_load_takes_a_repository(hub):
     assert zoo.load("hf://someone/tuned@v1", num_classes=0).output_shape[-1] > 0
 
 
-def small(name="hf://someone/tuned"):
-    return zoo.load(name, input_shape=(32, 32, 3))
+def small(name="hf://someone/tuned", **options):
+    return zoo.load(name, input_shape=(32, 32, 3), **options)
+
+
+def assert_equal(model, other):
+    for one, two in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
 
 
 def test_the_model_is_built_while_its_file_is_hashed_and_the_file_is_opened_after(hub, monkeypatch):
@@ -212,11 +218,42 @@ def test_a_hub_that_fails(hub, fault, error, message):
         fetch(commit)
 
 
-def test_a_gated_repository(hub):
-    commit = hub.head(REPO)
-    hub.repos[REPO].gated = True
-    with pytest.raises(zoo.AccessError, match="asks for terms to be accepted"):
-        fetch(commit)
+@pytest.mark.parametrize("token", [None, False])
+def test_a_gated_repository(hub, token):
+    hub.repos["someone/tuned"].gated = True
+    with pytest.raises(zoo.AccessError, match=r"asks for terms to be accepted.*hf auth login"):
+        small(token=token)
+    hub.repos["someone/tuned"].gated = False
+    first = small(token=token)
+    hub.repos["someone/tuned"].gated = True
+    assert_equal(small(token=token), first)
+
+
+def test_a_repository_that_is_gone(hub):
+    first, commit = small(), hub.head("someone/tuned")
+    del hub.repos["someone/tuned"]
+    assert_equal(small(), first)
+    assert_equal(small(f"hf://someone/tuned@{commit}"), first)
+    zoo.remove_cached("someone/tuned")
+    for name in ("hf://someone/tuned", f"hf://someone/tuned@{commit}", "hf://someone/tuned@v1"):
+        with pytest.raises(zoo.NotFoundError, match="The Hub has no someone/tuned"):
+            small(name)
+
+
+@pytest.mark.parametrize("revision", [None, "v1", "commit"])
+def test_a_repository_with_another_name(hub, tmp_path, revision):
+    """The Hub sends whoever asks by the old one to the new one, and on to its large files."""
+    first = small(cache_dir=tmp_path / "before")
+    hub.rename("someone/tuned", "other/tuned")
+    hub.redirect = True
+    hub.requests.clear()
+    given = hub.head("other/tuned") if revision == "commit" else revision
+    assert_equal(small(revision=given), first)
+    assert hub.asked("/someone/tuned/") and hub.asked("/other/tuned/")
+    assert [one.token for one in hub.asked(server="cdn")] == [None]
+    hub.repos["other/tuned"].private = True
+    with pytest.raises(zoo.NotFoundError, match="The Hub has no someone/tuned"):
+        small(revision=given, token=False, cache_dir=tmp_path / "cold")
 
 
 def test_only_what_is_here(hub, tmp_path):

@@ -62,6 +62,11 @@ def publisher(home, monkeypatch):
     return publisher
 
 
+def kept(folder):
+    """The names of what is there, but for what processes wait at."""
+    return sorted(path.name for path in folder.iterdir() if path.suffix != ".lock")
+
+
 def convert(state):
     return {"a/kernel": state["a.weight"].T}
 
@@ -77,7 +82,7 @@ def test_is_converted_once_and_kept(publisher, home):
     np.testing.assert_array_equal(read(path)["a/kernel"], [[0, 3], [1, 4], [2, 5]])
     assert origin.weights(publisher.origin, convert) == path
     assert publisher.calls == 1
-    names = sorted(file.name for file in home.iterdir())
+    names = kept(home)
     assert names == ["net-0505-abc.json", "net-0505-abc.safetensors"]
     note = json.loads(path.with_suffix(".json").read_text("utf-8"))
     assert note["source_sha1"] == publisher.origin["sha1"]
@@ -104,14 +109,14 @@ def test_another_file_than_the_published_is_refused(publisher, home):
     publisher.origin["sha1"] = "0" * 40
     with pytest.raises(zoo.IntegrityError, match="Expected SHA-1 0000.*Received: "):
         origin.weights(publisher.origin, convert)
-    assert list(home.iterdir()) == []
+    assert kept(home) == []
 
 
 def test_an_archive_that_is_none_is_refused(publisher, home):
     publisher.archive = b"<html>log in</html>"
     with pytest.raises(zoo.IntegrityError, match="does not hold 'net-0505-abc.pth'"):
         origin.weights(publisher.origin, convert)
-    assert list(home.iterdir()) == []
+    assert kept(home) == []
 
 
 def test_an_archive_without_the_file_is_refused(publisher):
@@ -168,7 +173,7 @@ def test_a_conversion_that_fails_leaves_nothing(publisher, home):
 
     with pytest.raises(zoo.ConversionError):
         origin.weights(publisher.origin, fails)
-    assert list(home.iterdir()) == []
+    assert kept(home) == []
 
 
 def test_a_published_name_loads(home, monkeypatch):

@@ -6,6 +6,7 @@ import pathlib
 import keras
 import numpy as np
 import pytest
+import yaml
 from huggingface_hub import HfApi
 from keras import ops
 
@@ -114,15 +115,6 @@ def test_this_library_and_keras_read_the_same_model(model, written):
     assert models.head.labels(ours) == ("a", "b", "c")
 
 
-@pytest.mark.filterwarnings("ignore")  # KerasHub's own, and its packages'
-def test_keras_hub_reads_it_too(model, tmp_path):
-    keras_hub = pytest.importorskip("keras_hub", reason="KerasHub is not installed")
-    publish(model, folder=tmp_path / "model", dry_run=True)
-    task = keras_hub.models.ImageClassifier.from_preset(str(tmp_path / "model"))
-    found = ops.convert_to_numpy(task(pixels().astype("float32")))
-    np.testing.assert_allclose(found, outputs(model, pixels()), rtol=1e-5, atol=1e-6)
-
-
 def test_changes_of_what_is_loaded(written, model, caplog):
     features = published.load(written[0], Changes(num_classes=0))
     assert features.output_shape == (None, 12)
@@ -147,6 +139,28 @@ def test_published_once_and_again(hub, model):
     assert hub.head(REPO, "main") == first.commit
     second = publish(tuned(seed=1))
     assert second.tag == "v1.1.0" and hub.repos[REPO].tags["v1.0.0"] == first.commit
+
+
+def test_files_of_keras_hub_come_and_go_with_it(hub, model, monkeypatch, caplog):
+    pytest.importorskip("keras_hub", reason="KerasHub is not installed")
+    find = layout.importlib.util.find_spec
+
+    def absent(name, *more):
+        return None if name == "keras_hub" else find(name, *more)
+
+    def files():
+        return hub.repos[REPO].commits[hub.head(REPO)].keys() & {layout.TASK, layout.TASK_WEIGHTS}
+
+    with monkeypatch.context() as patch:
+        patch.setattr(layout.importlib.util, "find_spec", absent)
+        first = publish(model)
+        assert not files() and "KerasHub will not open the model" in caplog.text
+    second = publish(model)  # the same, by somebody who has it
+    assert len(files()) == 2 and second.commit != first.commit and second.tag == "v1.1.0"
+    with monkeypatch.context() as patch:
+        patch.setattr(layout.importlib.util, "find_spec", absent)
+        publish(tuned(seed=5))
+        assert not files()  # they would be those of the model before
 
 
 def test_nobody_is_overwritten(hub, model, monkeypatch):
@@ -178,7 +192,7 @@ def test_what_is_not_finite_is_not_published(tmp_path):
 def test_the_arguments_must_be_those_of_the_model(model):
     with pytest.raises(ValueError, match=f"is not what models.build.'{NET}'.*attention="):
         module.publish(model, REPO, attention=GATE, options={**OPTIONS, "hidden": 24}, dry_run=True)
-    with pytest.raises(WeightsError, match="does not answer as when it was published"):
+    with pytest.raises(WeightsError, match="does not answer as the model does: pass attention="):
         module.publish(model, REPO, options=OPTIONS, dry_run=True)  # three heads, equal shapes
     with pytest.raises(ValueError, match="Unknown architecture.*name='mine'"):
         module.publish(model, REPO, architecture="mine", dry_run=True)
@@ -191,7 +205,7 @@ def test_the_arguments_must_be_those_of_the_model(model):
     ("wrong", "repo", "message"),
     [
         (3, REPO, "model must be a name or a Keras model. Received: model=3"),
-        (NET, "no-owner", "repo must be 'owner/name'. Received: repo='no-owner'"),
+        ({}, "no-owner", "repo must be 'owner/name'. Received: repo='no-owner'"),
         ({"include_preprocessing": False}, REPO, "take RGB in 0..255 and give logits"),
         ({"features_only": True}, REPO, "take RGB in 0..255 and give logits"),
     ],
@@ -291,3 +305,18 @@ def test_a_card_of_somebodys_own_model():
     card = cards.of_model("me/x", "resnet18", arguments, {}, None)
     assert "features without a classifier" in card and "Nothing was reported" in card
     assert "license" not in card.partition("---\n\n")[0]
+    assert front_matter(card)["pipeline_tag"] == "image-feature-extraction"
+
+
+def front_matter(card):
+    return yaml.safe_load(card.split("---\n")[1])
+
+
+def test_what_a_card_says_is_data_whatever_it_is():
+    odd = {"metric": "top-1: accuracy", "score": 0.5, "data": "mine # of 'flowers'\nlicense: mit"}
+    arguments = {"num_classes": 3, "input_shape": (8, 8, 3)}
+    told = front_matter(cards.of_model("me/x", "resnet18", arguments, odd, "Apache-2.0"))
+    assert told["license"] == "apache-2.0" and told["model_name"] == "x"
+    (result,) = told["model-index"][0]["results"]
+    assert result["dataset"]["name"] == odd["data"]
+    assert result["metrics"] == [{"type": odd["metric"], "value": 0.5}]

@@ -6,7 +6,16 @@ from collections.abc import Iterator
 
 from ..errors import AccessError, CacheError, HubError, NotFoundError, OfflineError, ZooError
 
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+# A disk that is full, a place where nothing may be written or that is no folder, a limit of size.
+UNWRITABLE = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENOTDIR,
+    errno.EFBIG,
+)
 
 
 @contextlib.contextmanager
@@ -59,7 +68,7 @@ def translated(repo: str, place: str) -> Iterator[None]:
             "name a mirror in HF_ENDPOINT."
         ) from error
     except OSError as error:
-        if error.errno in NO_ROOM:
+        if error.errno in UNWRITABLE:
             raise CacheError(
                 error.errno,
                 f"{place} cannot be written into the cache: {error}. HF_HOME or cache_dir= names "

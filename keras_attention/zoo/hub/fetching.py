@@ -1,6 +1,7 @@
 """Files of repositories on the Hub, none of which is read before its hash is right."""
 
 import concurrent.futures
+import errno
 import pathlib
 import shutil
 import time
@@ -100,7 +101,8 @@ def _fetched_again(path, repo, name, commit, access: Access, pin) -> pathlib.Pat
             "would be fetched again."
         )
     if not path.is_symlink():  # the client would leave a real file as it is
-        path.unlink(missing_ok=True)
+        with translated(repo, f"{repo}/{name} at {commit}"):
+            path.unlink(missing_ok=True)
     path = _download(repo, name, commit, access, force_download=True)
     if is_intact(path, pin, repo, commit, access):
         return path
@@ -151,6 +153,7 @@ def _check_room(repo: str, name: str, commit: str, access: Access, size: int | N
     free = shutil.disk_usage(place).free
     if size is not None and free < size + ROOM:
         raise CacheError(
+            errno.ENOSPC,
             f"{place} has {free} bytes free. Expected {size} and {ROOM} more. HF_HOME or "
-            "cache_dir= names another place"
+            "cache_dir= names another place",
         )

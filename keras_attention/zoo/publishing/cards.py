@@ -1,49 +1,29 @@
 """The model card of a published model, README.md of its repository."""
 
 import json
+import math
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .. import index
 from ..errors import UnknownModelError
+from ..files.manifest import File
+
+CLASSIFIES, DESCRIBES = "image-classification", "image-feature-extraction"  # the Hub's names
 
 CARD = """\
----
-library_name: keras
-{license}pipeline_tag: image-classification
-tags:
-- keras
-- keras-attention
-- image-classification
-model_name: {name}
-{results}---
 
 # {name}
 
-{architecture}, {what}, for images of {height}x{width} pixels. It was made with \
-[keras_attention](https://pypi.org/project/keras-attention-zoo/): `models.build({architecture!r}, \
-{arguments})`.
+{architecture}, {what}, for images of {height}x{width} pixels. It was made with keras_attention \
+(`pip install keras-attention-zoo`): `models.build({architecture!r}, {arguments})`.
 
 ## Result
 
 {measured}
 
 Licence of the weights: {licence}.
-"""
-
-RESULTS = """\
-model-index:
-- name: {name}
-  results:
-  - task:
-      type: image-classification
-    dataset:
-      name: {data}
-      type: {data}
-    metrics:
-    - type: {metric}
-      value: {score}
 """
 
 READERS = """
@@ -61,6 +41,62 @@ Keras alone opens the same repository: `keras.saving.load_model("hf://{repo}")`,
 on the main branch and run what `config.json` says; the first reads data only and checks the hashes
 of `keras_attention.json`.
 """
+
+FILES = """
+## Files
+
+| file | bytes | SHA-256 |
+|---|---|---|
+"""
+
+
+def front_matter(
+    name: str,
+    licence: str | None,
+    task: str = CLASSIFIES,
+    *,
+    attention: str | None = None,
+    datasets: Sequence[str] = (),
+    metrics: Sequence[str] = (),
+    result: Mapping[str, Any] | None = None,
+) -> str:
+    """The lines of YAML at the top of a card, from which the Hub knows what a model is.
+
+    Args:
+        name: Of the model.
+        licence: Of the weights; None says nothing.
+        task: The Hub's name of what the model does.
+        attention: The key of a layer, for a tag.
+        datasets: The Hub's names of what it was trained on.
+        metrics: The Hub's names of what was measured.
+        result: What `result_of` gives.
+    """
+    from huggingface_hub.utils import yaml_dump
+
+    fields = {
+        "library_name": "keras",
+        "license": (licence or "").lower(),
+        "pipeline_tag": task,
+        "tags": ["keras", "keras-attention", task, *([attention] if attention else [])],
+        "datasets": list(datasets),
+        "metrics": list(metrics),
+        "model_name": name,
+        "model-index": [{"name": name, "results": [result]}] if result else [],
+    }
+    told = {key: value for key, value in fields.items() if value}
+    return f"---\n{yaml_dump(told, sort_keys=False, width=math.inf)}---\n"
+
+
+def result_of(metric: str, score: Any, task: str = CLASSIFIES, **dataset: str) -> dict[str, Any]:
+    """A score in the form that the Hub shows beside a model; `dataset` has its name and type."""
+    measured = {"type": metric, "value": score}
+    return {"task": {"type": task}, "dataset": dataset, "metrics": [measured]}
+
+
+def table_of(files: Mapping[str, File]) -> str:
+    """The part of a card that names the files that this library reads."""
+    rows = [f"| `{name}` | {file.size:,} | `{file.sha256}` |" for name, file in files.items()]
+    return FILES + "\n".join(rows) + "\n"
 
 
 def of_entry(entry: index.ModelInfo, repo: str, folder: pathlib.Path) -> tuple[str, dict[str, Any]]:
@@ -95,19 +131,20 @@ def of_model(
         what += f" ({', '.join(labels)})"
     shown = {key: arguments[key] for key in arguments if key not in ("labels", "mean", "std")}
     height, width = arguments["input_shape"][:2]
-    fields = {"name": name, "data": "unknown", **metrics}
-    has_score = {"metric", "score"} <= metrics.keys()
-    measured = "\n".join(f"- {key}: {value}" for key, value in metrics.items())
+    task = CLASSIFIES if classes else DESCRIBES
+    result = None
+    if {"metric", "score"} <= metrics.keys():
+        data = str(metrics.get("data", "unknown"))
+        result = result_of(metrics["metric"], metrics["score"], task, name=data, type=data)
     card = CARD.format(
         name=name,
-        license=f"license: {licence.lower()}\n" if licence else "",
-        results=RESULTS.format(**fields) if has_score else "",
         architecture=architecture,
         what=what,
         height=height or "any",
         width=width or "any",
         arguments=", ".join(f"{key}={value!r}" for key, value in shown.items()),
-        measured=measured or "Nothing was reported.",
+        measured="\n".join(f"- {key}: {value}" for key, value in metrics.items())
+        or "Nothing was reported.",
         licence=licence or "not stated",
     )
-    return card + READERS.format(repo=repo)
+    return front_matter(name, licence, task, result=result) + card + READERS.format(repo=repo)

@@ -4,10 +4,11 @@ import dataclasses
 import hashlib
 import importlib.util
 import json
+import logging
 import pathlib
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -20,9 +21,13 @@ from ..files import manifest
 from ..files.manifest import File, Manifest
 from . import golden
 
+log = logging.getLogger(__name__)
+
 WEIGHTS, PREPROCESSING, LABELS = "model.safetensors", "preprocessing.json", "labels.json"
 # What this library's loader reads beside the manifest.
 READ = (PREPROCESSING, LABELS, WEIGHTS)
+# What KerasHub reads beside Keras's files.
+TASK, TASK_WEIGHTS = "task.json", "task.weights.h5"
 # Arguments of `models.build` that have a file of their own.
 ELSEWHERE = ("num_classes", "input_shape", "mean", "std", "crop", "interpolation", "labels")
 
@@ -31,7 +36,8 @@ ELSEWHERE = ("num_classes", "input_shape", "mean", "std", "crop", "interpolation
 class Description:
     """What a folder says of a model beside its weights.
 
-    `arguments` are those of `models.build`; `facts` are fields of the manifest: licence, origin,
+    `arguments` are those of `models.build`; `card` gives the text of the model card from the files
+    that this library reads; `facts` are fields of the manifest: licence, origin,
     recipe, metrics. `weights` are the bytes of a safetensors file, None to write the model's.
     """
 
@@ -39,7 +45,7 @@ class Description:
     architecture: str
     arguments: Mapping[str, Any]
     size: tuple[int, int]
-    card: str
+    card: Callable[[Mapping[str, File]], str]
     facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     weights: bytes | None = None
 
@@ -62,14 +68,19 @@ def write(folder: pathlib.Path, model: keras.Model, described: Description) -> M
         architecture=described.architecture,
         kwargs=arguments,
         files={name: file_of(folder / name) for name in READ},
-        input={"size": list(described.size), "range": [0, 255], "channels": "RGB"},
+        input={
+            "size": list(described.size),
+            "any_size": None in model.input_shape[1:],
+            "range": [0, 255],
+            "channels": "RGB",
+        },
         num_classes=int(described.arguments.get("num_classes", 1000)),
         parameters=model.count_params(),
         golden=tuple(float(f"{x:.8g}") for x in golden.logits(model, described.size)),
         **described.facts,
     )
     (folder / manifest.NAME).write_bytes(manifest.serialise(told))
-    (folder / "README.md").write_text(described.card, encoding="utf-8")
+    (folder / "README.md").write_text(described.card(told.files), encoding="utf-8")
     return told
 
 
@@ -135,18 +146,21 @@ def _write_for_keras_hub(folder: pathlib.Path, model: keras.Model) -> None:
     Its classifier pools maps, so our pooled features become maps of one position.
     """
     last = model.layers[-1]
-    if not isinstance(last, head.Logits) or importlib.util.find_spec("keras_hub") is None:
+    if not isinstance(last, head.Logits):
+        return
+    if importlib.util.find_spec("keras_hub") is None:
+        log.warning("Without keras_hub there is no %s: KerasHub will not open the model", TASK)
         return
     import keras_hub
 
     features = last.input
     maps = keras.layers.Reshape((1, 1, features.shape[-1]), name="features_as_map")(features)
-    backbone = keras.Model(model.inputs, maps, name=model.name)
+    backbone = keras.Model(model.input, maps, name=model.name)
     task = keras_hub.models.ImageClassifier(backbone=backbone, num_classes=last.units)
     task.get_layer("predictions").set_weights(last.get_weights())
     with tempfile.TemporaryDirectory() as beside:
         task.save_to_preset(beside)
-        for name in ("task.json", "task.weights.h5"):
+        for name in (TASK, TASK_WEIGHTS):
             (folder / name).write_bytes((pathlib.Path(beside) / name).read_bytes())
 
 
@@ -158,17 +172,23 @@ def described_again(model: keras.Model, architecture: str, arguments: Mapping[st
     """All arguments with which `models.build` makes a model like this one.
 
     Raises: ValueError where what it builds has other weights, or for a model that does not
-        normalise its images or gives maps.
+        normalise its images, gives maps, or takes channels first.
     """
     if "normalize" not in [layer.name for layer in model.layers] or isinstance(model.output, dict):
         raise ValueError(
             "Only models that take RGB in 0..255 and give logits or features are published: built "
             f"with include_preprocessing=True and features_only=False. Received: {model.name!r}"
         )
+    if model.input_shape[-1] != 3:
+        raise ValueError(
+            "Models are published channels last: build it so and give it these weights. "
+            f"Received: input_shape={model.input_shape}"
+        )
     layer = model.get_layer("normalize")
+    heads = [layer.units for layer in model.layers if isinstance(layer, head.Logits)]
     full = {
         **arguments,
-        "num_classes": model.output_shape[-1],
+        "num_classes": heads[-1] if heads else 0,
         "input_shape": model.input_shape[1:],
         "mean": layer.pixel_mean,
         "std": layer.pixel_std,
@@ -182,7 +202,8 @@ def described_again(model: keras.Model, architecture: str, arguments: Mapping[st
         differ = sorted(ours.items() ^ theirs.items())[:6]
         raise ValueError(
             f"This model is not what models.build({architecture!r}, ...) makes with these "
-            f"arguments: pass attention= and options as they were given. Different: {differ}. "
+            f"arguments: pass attention= and options as they were given; of a model of `load`, "
+            f"options=zoo.info(NAME).arguments. Different: {differ}. "
             f"Received: arguments={dict(arguments)}"
         )
     return full

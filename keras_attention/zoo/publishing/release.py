@@ -1,20 +1,22 @@
 """A model onto the Hugging Face Hub: written, read back, uploaded in one commit, tagged."""
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import pathlib
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from ...models import factory
 from .. import index, published
 from ..changes import Changes
-from ..errors import HubError, UnknownModelError
+from ..errors import HubError, UnknownModelError, WeightsError
 from ..files import manifest
 from . import cards, golden, layout
 from .layout import Description
@@ -50,6 +52,7 @@ def publish(
     architecture: str | None = None,
     attention: Any = None,
     options: Mapping[str, Any] | None = None,
+    labels: Sequence[str] | None = None,
     metrics: Mapping[str, Any] | None = None,
     licence: str | None = None,
     card: str | None = None,
@@ -63,7 +66,8 @@ def publish(
     The folder is written, loaded again and its logits compared before anything is uploaded. There
     is one commit, refused if somebody else made one meanwhile, and one tag, which is never moved: a
     model that is published again with other weights gets the next one. What is there already is
-    not uploaded again.
+    not uploaded again. Weights are published as float32, whatever the model computes in, and
+    without the state of an optimizer.
 
     Args:
         model: One of `list_models()` whose weights are ours, or a model of `models.build` or
@@ -71,7 +75,9 @@ def publish(
         repo: "owner/name"; it is made if it is not there.
         architecture: What `models.build` made the model from; None is the model's name.
         attention: The attention that the model was built with, if not the architecture's own.
-        options: What else it was built with, such as {"width": 16, "stem": "small"}.
+        options: What else it was built with, such as {"width": 16, "stem": "small"}; of a model of
+            `load`, `zoo.info(name).arguments`.
+        labels: Names of the classes in order; None are those that the model has.
         metrics: What was measured: {"metric": "accuracy", "score": 0.91, "data": "..."}.
         licence: Of the weights, such as "Apache-2.0".
         card: Text of the model card; None makes one of the model and its metrics.
@@ -83,10 +89,25 @@ def publish(
         finite, or logits that differ when read back; HubError where the Hub refuses or somebody
         else published meanwhile.
     """
-    built, described = _described(
-        model, repo, architecture, attention, dict(options or {}), metrics, licence, card
-    )
-    with tempfile.TemporaryDirectory() as temporary:
+    if not isinstance(model, str | keras.Model):
+        raise ValueError(f"model must be a name or a Keras model. Received: model={model!r}")
+    if isinstance(model, str) and index.info(model).source == "timm":
+        raise UnknownModelError(
+            f"Only our own models are published; {model} is on the Hub already. To publish one "
+            "that you fine-tuned, pass the model"
+        )
+    if not REPO.fullmatch(repo):
+        raise ValueError(f"repo must be 'owner/name'. Received: repo={repo!r}")
+    if keras.config.image_data_format() != "channels_last":
+        raise ValueError("Models are published channels last: set keras's image_data_format so.")
+    with _float32(), tempfile.TemporaryDirectory() as temporary:
+        if isinstance(model, str):
+            built, described = _ours(model, repo, card)
+        else:
+            options = {**(options or {}), **({} if attention is None else {"attention": attention})}
+            built, described = _somebodys(
+                model, repo, architecture, options, labels, metrics or {}, licence, card
+            )
         place = _empty(pathlib.Path(folder)) if folder else pathlib.Path(temporary)
         told = layout.write(place, built, described)
         _read_back(place, told)
@@ -97,54 +118,101 @@ def publish(
     return Published(told.name, repo, commit, tag, files, place if folder else None)
 
 
-def _described(model, repo, architecture, attention, options, metrics, licence, card):
-    """The model, and what its folder says of it."""
-    if not REPO.fullmatch(repo):
-        raise ValueError(f"repo must be 'owner/name'. Received: repo={repo!r}")
-    if not isinstance(model, str | keras.Model):
-        raise ValueError(f"model must be a name or a Keras model. Received: model={model!r}")
-    if keras.config.image_data_format() != "channels_last":
-        raise ValueError("Models are published channels last: set keras's image_data_format so.")
-    if isinstance(model, str):
-        entry = index.info(model)
-        if entry.source == "timm":
-            raise UnknownModelError(
-                f"Only our own models are published; {model} is on the Hub already. To publish one "
-                "that you fine-tuned, pass the model"
-            )
-        from ..loading import load
+@contextlib.contextmanager
+def _float32() -> Iterator[None]:
+    """Models of a block are float32: what is read back must be what is written, to the last bit."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
-        text, facts = cards.of_entry(entry, repo, pathlib.Path("zoo") / entry.name)
-        arguments = {**entry.arguments, "labels": entry.labels or None}
-        facts = {**facts, "licence": {"weights": entry.licence, "data": entry.data_licence}}
-        size = entry.input_size
-        return load(model), Description(
-            model, entry.architecture, arguments, size, card or text, facts
-        )
+
+def _ours(name: str, repo: str, card: str | None) -> tuple[keras.Model, Description]:
+    """A model of the index, and what its folder says of it."""
+    from ..loading import load
+
+    entry = index.info(name)
+    text, facts = cards.of_entry(entry, repo, pathlib.Path("zoo") / name)
+    arguments = {**entry.arguments, "labels": entry.labels or None}
+    facts = {**facts, "licence": {"weights": entry.licence, "data": entry.data_licence}}
+    told = _card(card, text)
+    return load(name), Description(
+        name, entry.architecture, arguments, entry.input_size, told, facts
+    )
+
+
+def _somebodys(
+    model: keras.Model, repo, architecture, options, labels, metrics, licence, card
+) -> tuple[keras.Model, Description]:
+    """Somebody's own model as it is published, and what its folder says of it."""
     name = architecture or model.name
     factory.arguments_of(name)  # teaches, where there is no such architecture
-    if attention is not None:
-        options = {**options, "attention": attention}
+    _plain("options", options, "attention by its key, such as 'cbam' or a dict of its arguments")
+    measured = _plain("metrics", metrics, "text and finite numbers")
     arguments = layout.described_again(model, name, options)
+    if labels is not None:
+        arguments["labels"] = tuple(labels)
+        if len(arguments["labels"]) != arguments["num_classes"]:
+            raise ValueError(
+                f"labels must be one name for each of the {arguments['num_classes']} classes. "
+                f"Received: labels={arguments['labels']}"
+            )
     height, width = arguments["input_shape"][:2]
     if height is None or width is None:
         side = factory.default_size_of(name)
         height, width = height or side, width or side
-    _check_plain(options)
-    facts = {"metrics": dict(metrics or {}), "licence": {"weights": licence}}
-    text = card or cards.of_model(repo, name, arguments, metrics or {}, licence)
-    title = repo.rpartition("/")[2]
-    return model, Description(title, name, arguments, (height, width), text, facts)
+    facts = {"metrics": measured, "licence": {"weights": licence}}
+    text = cards.of_model(repo, name, arguments, measured, licence)
+    title, size = repo.rpartition("/")[2], (height, width)
+    built = _built_again(model, name, arguments, size)
+    return built, Description(title, name, arguments, size, _card(card, text), facts)
 
 
-def _check_plain(options: Mapping[str, Any]) -> None:
+def _card(given: str | None, made: str) -> Callable[[Mapping[str, manifest.File]], str]:
+    """The text of the card from the files: the publisher's own as it is, ours with their table."""
+    if given is not None:
+        return lambda files: given
+    return lambda files: made + cards.table_of(files)
+
+
+def _built_again(
+    model: keras.Model, architecture: str, arguments: Mapping[str, Any], size: tuple[int, int]
+) -> keras.Model:
+    """The model without what training left: its optimizer, its loss, its 16-bit layers.
+
+    Raises: WeightsError where the arguments make another model of the same weights.
+    """
+    built = factory.build(architecture, **arguments)
+    values = {weight.path: weight.value for weight in model.weights}
+    for weight in built.weights:
+        weight.assign(keras.ops.cast(values[weight.path], weight.dtype))
+    exact = all(layer.compute_dtype == "float32" for layer in model.layers)
+    limit = golden.LIMIT if exact else golden.LIMIT_OF_16_BITS
+    expected, found = golden.logits(model, size), golden.logits(built, size)
+    error = golden.difference(found, expected)
+    if np.isfinite(expected).all() and not error <= limit:
+        raise WeightsError(
+            f"models.build({architecture!r}, ...) with these arguments does not answer as the "
+            "model does: pass attention= and options as they were given. Expected logits within "
+            f"{limit} of the largest. Received: a difference of {error:.2g}"
+        )
+    return built
+
+
+def _plain(name: str, value: Mapping[str, Any], wanted: str) -> dict[str, Any]:
+    """What JSON keeps of a value: numbers of NumPy become plain ones.
+
+    Raises: ValueError for what is no data.
+    """
     try:
-        json.dumps(options)
-    except TypeError as error:
+        text = json.dumps(dict(value), allow_nan=False, default=lambda number: number.item())
+    except (TypeError, ValueError, AttributeError) as error:
         raise ValueError(
-            "Only what is plain data can be published: attention by its key, such as 'cbam' or "
-            f"{{'type': 'se', 'reduction': 8}}. Received: {dict(options)!r}"
+            f"Only what is plain data can be published: {wanted}. Received: {name}={dict(value)!r}"
         ) from error
+    return json.loads(text)
 
 
 def _empty(folder: pathlib.Path) -> pathlib.Path:
@@ -161,24 +229,34 @@ def _read_back(folder: pathlib.Path, told: manifest.Manifest) -> None:
     golden.check(ours, size, told.golden, f"{folder} as this library reads it")
     theirs = keras.saving.load_model(folder)
     golden.check(theirs, size, told.golden, f"{folder} as Keras reads it")
+    if (folder / layout.TASK).is_file():
+        import keras_hub
+
+        task = keras_hub.models.ImageClassifier.from_preset(str(folder))
+        golden.check(task, size, told.golden, f"{folder} as KerasHub reads it")
 
 
 def _upload(folder: pathlib.Path, repo: str, private: bool, token) -> tuple[str, str]:
     """The commit and the tag of these files, of which there may be nothing new."""
     import httpx2
-    from huggingface_hub import CommitOperationAdd, HfApi, errors
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, errors
 
     api = HfApi(token=token, library_name="keras-attention-zoo")
     try:
         api.create_repo(repo, private=private, exist_ok=True)
-        head = api.model_info(repo).sha or ""
-        operations = [CommitOperationAdd(path.name, str(path)) for path in sorted(folder.iterdir())]
-        commit = head
-        if not _is_there(api, repo, head, folder):
-            made = api.create_commit(
+        commit = head = api.model_info(repo).sha or ""
+        there = {
+            one.path: getattr(one, "blob_id", "") for one in api.list_repo_tree(repo, revision=head)
+        }
+        names = sorted(path.name for path in folder.iterdir())
+        if not _is_there(there, folder, names):
+            operations: list[Any] = [CommitOperationAdd(name, str(folder / name)) for name in names]
+            # Left there, they would give KerasHub the weights of an earlier commit.
+            gone = {layout.TASK, layout.TASK_WEIGHTS} & there.keys() - set(names)
+            operations += [CommitOperationDelete(name) for name in sorted(gone)]
+            commit = api.create_commit(
                 repo, operations, commit_message="Publish the model", parent_commit=head
-            )
-            commit = made.oid
+            ).oid
         tags = {tag.name: tag.target_commit for tag in api.list_repo_refs(repo).tags}
         named = [tag for tag, at in tags.items() if at == commit]
         tag = named[0] if named else _next(tags)
@@ -195,20 +273,17 @@ def _upload(folder: pathlib.Path, repo: str, private: bool, token) -> tuple[str,
         raise HubError(f"{repo} could not be published: {error}") from error
 
 
-def _is_there(api, repo: str, head: str, folder: pathlib.Path) -> bool:
-    """Whether a repository has this card and this manifest, which has the hashes of the weights.
+def _is_there(there: Mapping[str, str], folder: pathlib.Path, names: Sequence[str]) -> bool:
+    """Whether a repository has these files, with this card and this manifest.
 
-    Keras's own files have the time in them.
+    The manifest has the hashes of the weights; Keras's own files have the time in them.
     """
-    there = {
-        one.path: getattr(one, "blob_id", "") for one in api.list_repo_tree(repo, revision=head)
-    }
     for name in (manifest.NAME, "README.md"):
         content = (folder / name).read_bytes()
         blob = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False)
         if there.get(name) != blob.hexdigest():
             return False
-    return True
+    return there.keys() >= set(names)
 
 
 def _next(tags: Sequence[str] | Mapping[str, str]) -> str:
