@@ -31,7 +31,7 @@ fuzz: .venv/test
 # A minute for each kind of file; Linux only.
 atheris: .venv/test
 	@$(PIP) atheris
-	@for target in manifest header weights config torch; do \
+	@for target in manifest header weights config; do \
 		KERAS_BACKEND=torch $(BIN)/python -m tests.zoo.atheris_fuzz $$target \
 			-max_total_time=60 || exit 1; done
 

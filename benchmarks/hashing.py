@@ -6,10 +6,10 @@ Prints   a line of JSON for each way, medians and [least, most] over pairs of fr
          not told), of which one hashes and the other takes every file for right:
          with, without  seconds of a second `zoo.load` in a process, its median of five
          share          of `with`, (with - without) / with, of the pairs
-         waited         seconds that a load stands still for the hash, and its share of `with`
+         waited         seconds that a load stands still for the hash; `waited_share` of `with`
          hash_cpu       seconds of a processor for the SHA-256 alone
          load_cpu       seconds of processors for the whole load
-         first          the same as `with` and `waited` for the first load of a process
+         first          like `with`, of the first load of a process; `first_waited_share` of that
          The ways: `checkpoint`, of timm's in the Hub's cache; `published`, of ours there;
          `converted`, from a torch file and kept; `folder`, published, on the disk.
 """

@@ -90,7 +90,7 @@ def _publish(options) -> int:
         found = zoo.publish(
             name,
             f"{options.org}/{name}",
-            folder=options.folder,
+            folder=options.folder and pathlib.Path(options.folder) / (name if options.all else ""),
             private=options.private,
             dry_run=options.dry_run,
         )

@@ -59,6 +59,7 @@ def network(
 
 
 def block(x, filters, stride, attention, name):
+    """Two normalised 3x3 convolutions of `x`, the attention, and the sum with `x`."""
     y = _norm_act(x, name, 1)
     if stride > 1 or channels(x) != filters:
         x = conv(y, filters, 1, stride, name=f"{name}_shortcut_conv")

@@ -21,7 +21,7 @@ LABELS = pathlib.Path(__file__).parent / "imagenet.txt"
 # Licences that let anyone use, change and pass on the weights, for money too. They say nothing of
 # the data that a model was trained on.
 PERMISSIVE = ("Apache-2.0", "BSD-3-Clause", "MIT")
-SOURCES = ("wheel", "pytorchcv", "timm")
+SOURCES = ("wheel", "hub", "pytorchcv", "timm")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,8 +96,8 @@ def list_models(
         min_top1: The least share of test images that a classifier gets right, in 0..1, as its
             source reports it; models without a figure are left out.
         family: Such as "vit".
-        source: "wheel" for weights that come with the package, "pytorchcv" or "timm" for weights
-            that are fetched there and converted.
+        source: "wheel" for weights that come with the package, "hub" for ours that are published
+            there alone, "pytorchcv" or "timm" for weights that are fetched there and converted.
     Raises: ValueError for a word that does not exist.
     """
     models = _read()
@@ -155,6 +155,8 @@ def _entry(name: str, fields: Mapping[str, Any]) -> ModelInfo:
     labels = fields.get("labels", ())
     # The thousand names are kept once, for all who have them.
     values["labels"] = imagenet_labels() if labels == "imagenet" else tuple(labels)
+    if fields.get("commit") and not fields.get("file") and not fields.get("origin"):
+        values["source"] = "hub"
     files = fields.get("files", {})
     values["files"] = {path: File(**entry) for path, entry in files.items()}
     return ModelInfo(name=name, **values)

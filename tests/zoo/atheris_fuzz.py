@@ -1,7 +1,7 @@
 """Files altered where it leads to code that was not reached yet: atheris, beside `test_fuzz.py`.
 
 Run      KERAS_BACKEND=torch python -m tests.zoo.atheris_fuzz TARGET -max_total_time=120
-Needs    atheris
+Needs    atheris, which `make atheris` installs
 Prints   what libFuzzer reports; an error that is no ZooError ends it, and its input is kept
 """
 
@@ -12,10 +12,10 @@ import tempfile
 import atheris
 import keras  # noqa: F401 - imported before, it is not watched: what reads foreign bytes is
 
-with atheris.instrument_imports(include=["keras_attention.zoo.files", "keras_attention.zoo"]):
+with atheris.instrument_imports(include=["keras_attention.zoo"]):
     from keras_attention import zoo
     from keras_attention.zoo.files import header, manifest, weights
-    from keras_attention.zoo.foreign import checkpoint, torch_file
+    from keras_attention.zoo.foreign import checkpoint
 
 from tests.zoo import test_fuzz
 
@@ -33,7 +33,6 @@ TARGETS = {
     "header": (header.of_bytes, test_fuzz.TENSORS),
     "weights": (weights.parse, test_fuzz.TENSORS),
     "config": (_config, test_fuzz.CONFIG),
-    "torch": (torch_file.read_pth, b"PK\x03\x04"),
 }
 
 

@@ -260,3 +260,20 @@ def test_the_index_names_no_repository_without_a_commit():
             assert set(entry.files) == set(READ), name
             for file in entry.files.values():
                 assert re.fullmatch("[0-9a-f]{64}", dataclasses.asdict(file)["sha256"])
+
+
+def test_a_model_of_ours_may_be_on_the_hub_alone(pinned, models, elsewhere):
+    for field in ("file", "origin", "source"):
+        pinned[FOREIGN].pop(field, None)
+    write(pinned)
+    assert zoo.list_models(source="hub") == [FOREIGN]
+    assert zoo.list_models(source="wheel") == [SHIPPED]
+    model = zoo.load(FOREIGN, cache_dir=elsewhere)
+    np.testing.assert_array_equal(outputs(model, pixels()), outputs(models[FOREIGN], pixels()))
+
+
+def test_all_folders_stand_side_by_side(entries, tmp_path):
+    words = ["publish", "--all", "--org", "me", "--dry-run", "--folder", str(tmp_path / "all")]
+    assert cli.main(words) == 0
+    names = {path.name for path in (tmp_path / "all").iterdir()}
+    assert names == {SHIPPED, FOREIGN}
