@@ -21,7 +21,6 @@ test: .venv/test
 docs: .venv/test
 	@KERAS_BACKEND=torch $(BIN)/python -m tests.page
 
-# Every architecture against timm and pytorchcv; hours for all three backends.
 faults: .venv/test
 	@KERAS_BACKEND=torch $(BIN)/python -m tests.zoo.faults
 
@@ -35,6 +34,7 @@ atheris: .venv/test
 		KERAS_BACKEND=torch $(BIN)/python -m tests.zoo.atheris_fuzz $$target \
 			-max_total_time=60 || exit 1; done
 
+# Every architecture against timm and pytorchcv; hours for all three backends.
 parity: .venv/test
 	@for backend in torch tensorflow jax; do \
 		KERAS_BACKEND=$$backend $(BIN)/python -m tests.zoo.make_parity || exit 1; done

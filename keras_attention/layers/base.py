@@ -7,6 +7,8 @@ from ..ops import axes
 
 # How a layer can start as the identity when it is asked to.
 IDENTITY_STARTS = ("blend", "native", "uniform", None)
+# Stands for an unknown batch where the shape of an output is inferred: a prime that is no size.
+BATCH = 100_003
 
 
 class AttentionLayer(keras.layers.Layer):
@@ -105,6 +107,17 @@ class AttentionLayer(keras.layers.Layer):
         # Keras passes integers through unchanged, and a gate times an integer map would truncate.
         return super().__call__(keras.tree.map_structure(self._as_float, x), *args, **kwargs)
 
+    def compute_output_spec(self, *args, **kwargs):
+        """The shape and dtype of the output, which has the batch of the input."""
+        sizes = {size for x in _specs((args, kwargs)) for size in x.shape[1:]}
+        # Keras gives JAX a new unknown size for each call, and JAX keeps what it traced of each: a
+        # megabyte for every model that is built. A batch of one size is traced once.
+        if keras.backend.backend() != "jax" or None in sizes or BATCH in sizes:
+            return super().compute_output_spec(*args, **kwargs)
+        args, kwargs = keras.tree.map_structure(_with_batch, (args, kwargs))
+        y = super().compute_output_spec(*args, **kwargs)
+        return keras.tree.map_structure(_without_batch, y)
+
     def _as_float(self, x):
         if hasattr(x, "dtype") and "int" in keras.backend.standardize_dtype(x.dtype):
             return ops.cast(x, self.compute_dtype)
@@ -154,3 +167,20 @@ class AttentionLayer(keras.layers.Layer):
             "identity_init": self.identity_init,
             "data_format": self.data_format,
         }
+
+
+def _specs(inputs) -> list[keras.KerasTensor]:
+    return [x for x in keras.tree.flatten(inputs) if isinstance(x, keras.KerasTensor)]
+
+
+def _with_batch(x):
+    if isinstance(x, keras.KerasTensor) and x.shape[:1] == (None,):
+        return keras.KerasTensor((BATCH, *x.shape[1:]), x.dtype)
+    return x
+
+
+def _without_batch(x):
+    if not isinstance(x, keras.KerasTensor):
+        return x
+    shape = tuple(None if size and size % BATCH == 0 else size for size in x.shape)
+    return keras.KerasTensor(shape, x.dtype)

@@ -16,12 +16,13 @@ from ..layers.checks import at_least, divides
 from ..layers.registry import Spec, get
 from . import slots
 from .byoanet_variants import VARIANTS as VARIANTS
+from .drop_path import drop, ramp
 from .head import Body, pool
 from .parts import activate, conv, conv_norm, norm
 from .parts import channels as channels_of
 
 # What a caller of `models.build` may change.
-OPTIONS = ("channels", "hidden", "features", "activation")
+OPTIONS = ("channels", "hidden", "features", "activation", "drop_path")
 
 
 def default_size(arguments: Mapping) -> int:
@@ -66,6 +67,7 @@ def network(
     size: int = 256,
     activation: str = "silu",
     attention: slots.Slots = None,
+    drop_path: float = 0.0,
 ):
     """The maps of the images `x` after each stage, and the mean of the last.
 
@@ -90,7 +92,7 @@ def network(
             f"byoanet: hidden has no use where blocks expand their input. Received: hidden={hidden}"
         )
     hidden = None if expansion else widths("hidden", hidden, depths)
-    chosen = slots.resolve(attention, depths)
+    chosen, rates = slots.resolve(attention, depths), ramp(drop_path, depths)
     mixing = slots.resolve(dict.fromkeys(mixers, "mixer"), depths)
     x = begin(x, stem, plain, stem_pool, activation)
     levels = {}
@@ -106,6 +108,7 @@ def network(
             inverted=hidden is None,
             attention=spec,
             activation=activation,
+            rate=rates[stage, number],
             name=f"stage{stage}_block{number}",
         )
         levels[f"stage{stage}"] = x
@@ -143,7 +146,7 @@ def begin(x, stem: Sequence[int], plain: int, pooled: bool, activation: str):
 
 
 def residual(
-    x, filters, stride, *, kind, hidden, group_size, inverted, attention, activation, name
+    x, filters, stride, *, kind, hidden, group_size, inverted, attention, activation, rate, name
 ):
     """A block of that kind, with what it is given added where the shape allows or is changed."""
     y = x
@@ -170,7 +173,7 @@ def residual(
         if inverted:
             return y
         x = conv_norm(x, filters, 1, stride, name=f"{name}_shortcut")
-    y = keras.layers.Add(name=f"{name}_add")([x, y])
+    y = keras.layers.Add(name=f"{name}_add")([x, drop(y, rate, f"{name}_drop")])
     return y if inverted else activate(y, activation, name=f"{name}_out")
 
 

@@ -61,7 +61,8 @@ def build(
         labels: Names of the classes in order, which a saved model keeps.
         **options: What the architecture takes beside these, for a ResNet `width` (channels of
             the first stage), `stem` ("imagenet" or "small") and `between` (attention between
-            stages).
+            stages). All but airbench nets take `drop_path`, how often the last block's branch is
+            left out in training (stochastic depth); that of earlier blocks less often.
     Raises: ValueError for an unknown name, option, address or size, naming the valid ones.
 
     >>> models.build("resnet18", "cbam", num_classes=10, input_shape=(64, 64, 3)).output_shape

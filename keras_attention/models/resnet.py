@@ -16,13 +16,14 @@ from ..layers.checks import at_least, divides, one_of
 from ..ops import axes
 from . import slots
 from .blur import Blur
+from .drop_path import drop, ramp
 from .head import Body, pool
 from .parts import channels, conv_norm
 from .resnet_variants import VARIANTS as VARIANTS
 from .stems import STEMS
 
 # What a caller of `models.build` may change.
-OPTIONS = ("width", "growth", "stem", "between")
+OPTIONS = ("width", "growth", "stem", "between", "drop_path")
 
 EXPANSION = {"basic": 1, "bottleneck": 4}
 
@@ -66,6 +67,7 @@ def network(
     stem_pool: str = "max",
     attention: slots.Slots = None,
     between: slots.Slots = None,
+    drop_path: float = 0.0,
     **style,
 ) -> Body:
     """The maps of the images `x` after each stage, and the mean of the last.
@@ -82,9 +84,12 @@ def network(
         attention: What stands at the end of blocks, before the sum.
         between: What stands between stages, on the map that the earlier one gives: a spec, a list
             with one for each stage but the last, or a dict from "stage1" and so on to specs.
+        drop_path: How often the branch of the last block is left out for an image in training; in
+            those before it less often, in a line from 0.
         **style: Fields of `Style`.
     """
     chosen = slots.resolve(attention, depths)
+    rates = ramp(drop_path, depths)
     after = slots.resolve(between, (1,) * (len(depths) - 1))
     width = at_least(1, "resnet", width=width)
     blocks = (block,) * len(depths) if isinstance(block, str) else block
@@ -97,17 +102,19 @@ def network(
         for number in range(1, depth + 1):
             name = f"stage{stage}_block{number}"
             stride = 2 if stage > 1 and number == 1 else 1
-            gate = chosen[stage, number]
-            x = residual(x, filters, stride, blocks[stage - 1], details, gate, name)
+            extras = (chosen[stage, number], rates[stage, number])
+            x = residual(x, filters, stride, blocks[stage - 1], details, extras, name)
         levels[f"stage{stage}"] = x
         x = slots.fill(after.get((stage, 1)), x, f"stage{stage}_attention")
     return Body(levels, pool(x))
 
 
-def residual(x, filters, stride, block, style, attention, name):
+def residual(x, filters, stride, block, style, extras, name):
+    attention, rate = extras
     branches = {"basic": basic, "bottleneck": bottleneck}
     y = branches[block](x, filters, stride, style, name)
     y = slots.fill(attention, y, f"{name}_attention")
+    y = drop(y, rate, f"{name}_drop")
     x = carry(x, filters * EXPANSION[block], stride, style.shortcut, name)
     x = keras.layers.Add(name=f"{name}_add")([x, y])
     return keras.layers.ReLU(name=f"{name}_out")(x)

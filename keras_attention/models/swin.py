@@ -16,6 +16,7 @@ from ..layers import WindowAttention
 from ..layers.checks import at_least
 from ..ops import axes, windows
 from . import slots
+from .drop_path import drop, ramp
 from .head import Body, pool
 from .parts import activate, from_last, to_last
 from .swin_variants import VARIANTS
@@ -24,7 +25,7 @@ from .tokens import PatchEmbedding
 __all__ = ["OPTIONS", "VARIANTS", "default_size", "network", "stage_windows"]
 
 # What a caller of `models.build` may change.
-OPTIONS = ("width", "window_size")
+OPTIONS = ("width", "window_size", "drop_path")
 
 PATCH = 4
 HEAD_WIDTH = 32
@@ -46,14 +47,17 @@ def network(
     size: int,
     post_norm: bool = False,
     pretrained_windows: Sequence[int] | None = None,
+    drop_path: float = 0.0,
     attention: slots.Slots = None,
 ):
     """The maps of the images `x` after each stage, and the mean of the last, normalised.
 
     Where a slot says "window" or {"type": "window", ...}, that layer has the window, the shift and
-    the heads of its block but for what the spec says itself.
+    the heads of its block but for what the spec says itself. In training the branches of the last
+    block are left out for an image as often as `drop_path` says, those before it less often, in a
+    line from 0.
     """
-    chosen = slots.resolve(attention, depths)
+    chosen, rates = slots.resolve(attention, depths), ramp(drop_path, depths)
     if at_least(1, "swin", width=width) % HEAD_WIDTH:
         raise ValueError(
             f"swin: width must be a multiple of {HEAD_WIDTH}, the width of a head. "
@@ -72,7 +76,7 @@ def network(
             if pretrained_windows is not None:
                 place["pretrained_window"] = pretrained_windows[stage - 1]
             spec = placed(chosen[stage, number], place, shifted=number % 2 == 0)
-            x = block(x, spec, post_norm, f"stage{stage}_block{number}")
+            x = block(x, spec, post_norm, rates[stage, number], f"stage{stage}_block{number}")
         levels[f"stage{stage}"] = from_last(x, name=f"stage{stage}_first")
     x = layer_norm(x, name="norm")
     return Body(levels, pool(from_last(x, name="norm_first")))
@@ -121,7 +125,7 @@ def placed(spec, place: Mapping, shifted: bool):
     return {"shift": half if shifted else 0, **given}
 
 
-def block(x, spec, post_norm, name):
+def block(x, spec, post_norm, rate, name):
     """Attention, where there is any, and a perceptron."""
 
     def attention(y):
@@ -136,16 +140,17 @@ def block(x, spec, post_norm, name):
         return dense(y, width, name=f"{name}_mlp2")
 
     if spec is not None:
-        x = residual(x, attention, post_norm, name, 1)
-    return residual(x, perceptron, post_norm, name, 2)
+        x = residual(x, attention, post_norm, rate, name, 1)
+    return residual(x, perceptron, post_norm, rate, name, 2)
 
 
-def residual(x, branch, post_norm, name, index):
+def residual(x, branch, post_norm, rate, name, index):
     """x + branch(norm(x)), or x + norm(branch(x)), which starts as x."""
     if post_norm:
         y = layer_norm(branch(x), name=f"{name}_norm{index}", gamma_initializer="zeros")
     else:
         y = branch(layer_norm(x, name=f"{name}_norm{index}"))
+    y = drop(y, rate, f"{name}_drop{index}")
     return keras.layers.Add(name=f"{name}_add{index}")([x, y])
 
 

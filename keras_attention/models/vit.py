@@ -12,10 +12,12 @@ from typing import Any, NamedTuple, cast
 import keras
 
 from .. import layers
-from ..layers.checks import at_least
+from ..layers.checks import at_least, one_of
 from ..ops import axes
 from . import activations, slots
+from .drop_path import drop, ramp
 from .head import Body
+from .parts import activate, conv, max_pool
 from .tokens import (
     LayerScale,
     MapToTokens,
@@ -31,7 +33,7 @@ from .vit_variants import VARIANTS
 __all__ = ["OPTIONS", "VARIANTS", "default_size", "grid", "network", "prefix_tokens"]
 
 # What a caller of `models.build` may change.
-OPTIONS = ("patch", "width", "depths", "hidden")
+OPTIONS = ("patch", "width", "depths", "hidden", "drop_path")
 
 # Options of attention that give it positions, for which it must know the grid of the tokens.
 POSITIONS = ("rope", "relative_position_bias")
@@ -72,6 +74,7 @@ class Style(NamedTuple):
     norm: str
     epsilon: float
     layer_scale: float | None
+    drop: float = 0.0
 
 
 def network(
@@ -82,6 +85,7 @@ def network(
     hidden: int,
     patch: int,
     size: int,
+    stem: str = "patches",
     class_token: bool = True,
     distilled: bool = False,
     registers: int = 0,
@@ -96,6 +100,7 @@ def network(
     pool: str | Mapping = "token",
     pool_prefix: bool = False,
     last_norm: str | None = "tokens",
+    drop_path: float = 0.0,
     attention: slots.Slots = None,
 ):
     """The maps of the images `x` after each block, without prefix tokens, and pooled features.
@@ -108,6 +113,7 @@ def network(
         patch: Side of a patch in pixels.
         size: Sides of the images that the variant was made for, which positions are learned for
             where those of `x` are unknown.
+        stem: "patches" or "convolution": 3x3, a ReLU, and the 3x3 maximum at a stride of `patch`.
         class_token: Whether there is a class token.
         distilled: Whether there is a second one with a classifier of its own.
         registers: Number of tokens without a meaning.
@@ -123,6 +129,8 @@ def network(
         pool: "token" (the class token's), "mean" or the spec of a layer that pools.
         pool_prefix: Whether such a layer sees prefix tokens too.
         last_norm: What the last normalisation takes, "tokens" or "pooled"; None is without it.
+        drop_path: How often the branches of the last block are left out for an image in training;
+            those of blocks before it less often, in a line from 0.
         attention: What mixes tokens, see `models.build`. A spec with positions of its own need not
             say how many tokens there are.
     """
@@ -133,17 +141,22 @@ def network(
     )
     prefix = sum(counts.values())
     places = grid(x.shape[1:], {"patch": patch, "size": size})
-    cut = size % patch != 0
-    maps = PatchEmbedding(width, patch, cut, use_bias=not pre_norm, name="patches")(x)
+    if one_of(("patches", "convolution"), "vit", stem=stem) == "convolution":
+        maps = activate(conv(x, width, 3, name="stem_conv"), "relu", name="stem_act")
+        maps = max_pool(maps, patch, name="stem_pool")
+    else:
+        cut = size % patch != 0
+        maps = PatchEmbedding(width, patch, cut, use_bias=not pre_norm, name="patches")(x)
     if embed_positions:
         maps = PositionEmbedding(places, name="positions")(maps)
     x = _prepend(MapToTokens(name="tokens")(maps), counts, embed_positions and embed_prefix)
     if pre_norm:
         x = _norm(x, style, "pre_norm")
-    levels = {}
-    for (_, number), spec in slots.resolve(attention, depths).items():
+    levels, rates = {}, ramp(drop_path, depths)
+    for (stage, number), spec in slots.resolve(attention, depths).items():
         name = f"stage1_block{number}"
-        x = BLOCKS[block](x, _placed(spec, places, prefix), style, name)
+        own = style._replace(drop=rates[stage, number])
+        x = BLOCKS[block](x, _placed(spec, places, prefix), own, name)
         levels[f"block{number}"] = TokensToMap(prefix, name=f"{name}_map")([x, maps])
     if last_norm == "tokens":
         x = _norm(x, style, "norm")
@@ -155,18 +168,18 @@ def pre_norm_block(x, attention, style: Style, name: str):
     """x + f(norm(x)), f first the attention, then the MLP."""
     if attention is not None:
         y = slots.fill(attention, _norm(x, style, f"{name}_norm1"), f"{name}_attention")
-        x = _add(x, _scale(y, style, f"{name}_scale1"), f"{name}_add1")
+        x = _add(x, _scale(y, style, f"{name}_scale1"), style, name, 1)
     y = _mlp(_norm(x, style, f"{name}_norm2"), style, name)
-    return _add(x, _scale(y, style, f"{name}_scale2"), f"{name}_add2")
+    return _add(x, _scale(y, style, f"{name}_scale2"), style, name, 2)
 
 
 def post_norm_block(x, attention, style: Style, name: str):
     """x + norm(f(x)), f first the attention, then the MLP."""
     if attention is not None:
         y = slots.fill(attention, x, f"{name}_attention")
-        x = _add(x, _norm(y, style, f"{name}_norm1"), f"{name}_add1")
+        x = _add(x, _norm(y, style, f"{name}_norm1"), style, name, 1)
     y = _mlp(x, style, name)
-    return _add(x, _norm(y, style, f"{name}_norm2"), f"{name}_add2")
+    return _add(x, _norm(y, style, f"{name}_norm2"), style, name, 2)
 
 
 def parallel_block(x, attention, style: Style, name: str):
@@ -174,14 +187,25 @@ def parallel_block(x, attention, style: Style, name: str):
     y = _norm(x, style, f"{name}_norm1")
     mixed = _mlp(y, style, name)
     if attention is not None:
-        mixed = _add(slots.fill(attention, y, f"{name}_attention"), mixed, f"{name}_both")
-    return _add(x, _scale(mixed, style, f"{name}_scale1"), f"{name}_add1")
+        y = slots.fill(attention, y, f"{name}_attention")
+        mixed = keras.layers.Add(name=f"{name}_both")([y, mixed])
+    return _add(x, _scale(mixed, style, f"{name}_scale1"), style, name, 1)
+
+
+def between_block(x, attention, style: Style, name: str):
+    """y = norm(x + attention(norm(x))), then y + MLP(y): Hassani et al., arXiv:2104.05704."""
+    if attention is not None:
+        y = slots.fill(attention, _norm(x, style, f"{name}_norm1"), f"{name}_attention")
+        x = _add(x, y, style, name, 1)
+    x = _norm(x, style, f"{name}_norm2")
+    return _add(x, _mlp(x, style, name), style, name, 2)
 
 
 BLOCKS: dict[str, Callable] = {
     "pre_norm": pre_norm_block,
     "post_norm": post_norm_block,
     "parallel": parallel_block,
+    "between": between_block,
 }
 
 
@@ -217,8 +241,10 @@ def _scale(x, style: Style, name: str):
     return x if style.layer_scale is None else LayerScale(style.layer_scale, name=name)(x)
 
 
-def _add(x, y, name: str):
-    return keras.layers.Add(name=name)([x, y])
+def _add(x, y, style: Style, name: str, index: int):
+    """The sum of `x` and its branch `y`, which training may leave out."""
+    y = drop(y, style.drop, f"{name}_drop{index}")
+    return keras.layers.Add(name=f"{name}_add{index}")([x, y])
 
 
 def _pool(x, pool: str | Mapping, prefix: int, distilled: bool, style: Style) -> Any:
@@ -230,7 +256,9 @@ def _pool(x, pool: str | Mapping, prefix: int, distilled: bool, style: Style) ->
         x = keras.layers.Cropping1D((prefix, 0), name="patch_tokens")(x)
     if pool == "mean":
         return keras.layers.GlobalAveragePooling1D("channels_last", name="pool")(x)
-    options = {"activation": activations.get(style.activation), "epsilon": style.epsilon}
+    options = {}
+    if isinstance(pool, Mapping) and pool["type"] == "attention_pool":
+        options = {"activation": activations.get(style.activation), "epsilon": style.epsilon}
     return cast("keras.layers.Layer", layers.get(pool, name="pool", **options))(x)
 
 

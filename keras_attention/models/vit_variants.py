@@ -63,6 +63,18 @@ MEDIUM_GAP = {
     **MEDIUM, "attention": {"type": "mhsa", "num_heads": 8, "use_bias": False},
     "layer_scale": 1e-6, "class_token": False, "pool": "mean",
 }  # fmt: skip
+# For images of 32 pixels: that of github.com/omihub777/ViT-CIFAR, a narrower one, and CCT-7/3x1 of
+# Hassani et al., arXiv:2104.05704, whose pooling has one bias more, which its softmax takes away.
+CIFAR = {"width": 384, "depths": (7,), "hidden": 384, "attention": {"type": "mhsa", "num_heads": 12}}
+CIFAR_SMALL = {
+    "width": 192, "depths": (6,), "hidden": 768, "attention": {"type": "mhsa", "num_heads": 3},
+    "class_token": False, "pool": "mean",
+}  # fmt: skip
+CCT7 = {
+    "width": 256, "depths": (7,), "hidden": 512, "block": "between", "stem": "convolution",
+    "attention": {"type": "mhsa", "num_heads": 4, "use_bias": False},
+    "class_token": False, "pool": {"type": "context_vector"}, "epsilon": 1e-5,
+}  # fmt: skip
 TEST = {"width": 64, "depths": (6,), "hidden": 192, "attention": {"type": "mhsa", "num_heads": 2}}
 TEST2 = {
     **TEST, "depths": (8,), "layer_scale": 1e-5, "class_token": False, "registers": 1,
@@ -277,6 +289,10 @@ VARIANTS: dict[str, dict] = {
     "vit_so400m_patch16_siglip_gap_512": {**SO400M, **GAP, **TANH, "patch": 16, "size": 512},
     "vit_giantopt_patch16_siglip_gap_256": {**GIANT_OPT, **GAP, "patch": 16, "size": 256},
     "vit_giantopt_patch16_siglip_gap_384": {**GIANT_OPT, **GAP, "patch": 16, "size": 384},
+    "vit_cifar_384x7": {**CIFAR, "patch": 4, "size": 32},
+    "vit_cifar_192x6": {**CIFAR_SMALL, "patch": 4, "size": 32},
+    "cct_7_3x1_32": {**CCT7, "patch": 2, "size": 32},
+    "vit_small_patch16_gap_224": {**SMALL, **GAP, "patch": 16, "size": 224},
     "test_vit": {**TEST, "patch": 16, "size": 160},
     "test_vit2": {**TEST2, "patch": 16, "size": 160},
     "test_vit3": {**TEST3, "patch": 16, "size": 160},

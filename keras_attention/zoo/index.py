@@ -11,7 +11,8 @@ from typing import Any
 
 from ..layers import list_layers
 from ..layers.checks import nearest
-from .errors import UnknownModelError
+from .errors import IntegrityError, UnknownModelError
+from .files import integrity
 from .files.manifest import File
 
 PATH = pathlib.Path(__file__).parent / "index.json"
@@ -138,10 +139,15 @@ def _check(argument: str, value: str | None, known: list[str]) -> None:
 
 @functools.cache
 def _read() -> dict[str, ModelInfo]:
-    own, timm = (json.loads(path.read_text("utf-8")) for path in (PATH, TIMM))
-    entries = [_entry(name, fields) for name, fields in own.items()]
-    entries += [_entry(name, {**fields, "source": "timm"}) for name, fields in timm.items()]
-    entries.sort(key=_order)
+    try:
+        own, timm = (json.loads(path.read_text("utf-8")) for path in (PATH, TIMM))
+        entries = [_entry(name, fields) for name, fields in own.items()]
+        entries += [_entry(name, {**fields, "source": "timm"}) for name, fields in timm.items()]
+        entries.sort(key=_order)
+    except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
+        raise IntegrityError(
+            f"The index of models is damaged: {error!r}. {integrity.REMEDY}"
+        ) from error
     return {entry.name: entry for entry in entries}
 
 

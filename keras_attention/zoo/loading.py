@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import logging
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import keras
 
@@ -127,8 +127,9 @@ def _of_somebody(repo: str, changes: Changes, access: hub.Access) -> keras.Model
     access = dataclasses.replace(access, revision=commit)
     if not hub.has(repo, manifest.NAME, commit, access):
         return building.load(_of_hub(repo, access), changes)
-    folder = hub.fetch(repo, (manifest.NAME, *layout.READ), commit, access)
-    return published.load(folder, changes, {layout.WEIGHTS: hub.named(folder / layout.WEIGHTS)})
+    weights = hub.fetch_meanwhile(repo, layout.WEIGHTS, commit, access)
+    small = (manifest.NAME, *(name for name in layout.READ if name != layout.WEIGHTS))
+    return published.load(hub.fetch(repo, small, commit, access), changes, weights)
 
 
 _MENTIONED: set[str] = set()
@@ -149,18 +150,21 @@ def _own(entry: index.ModelInfo, changes: Changes, access: hub.Access) -> keras.
     """A model of ours, from the package, the Hub, or where its weights come from."""
     if entry.commit and not entry.file and changes.weights:
         repo = entry.repo or ""
-        folder = hub.fetch(repo, tuple(entry.files), entry.commit, access, entry.files)
-        hashed = {name: file.sha256 for name, file in entry.files.items()}
-        return published.load(folder, changes, hashed)
-    # Read before the model is built, so that a broken file costs no time.
+        pins = entry.files
+        weights = hub.fetch_meanwhile(repo, layout.WEIGHTS, entry.commit, access, pins)
+        small = [name for name in pins if name != layout.WEIGHTS]
+        folder = hub.fetch(repo, small, entry.commit, access, pins)
+        return published.load(folder, changes, weights)
+    # Read before the model is built, so that a broken file costs no time; large ones meanwhile.
     arrays = _read(entry) if changes.weights and entry.file else {}
+    kept = origin.weights_meanwhile(entry.origin) if changes.weights and entry.origin else None
     shape = building.shape_of(entry.input_size)
     arguments = {**entry.arguments, "labels": entry.labels or None, "input_shape": shape}
     model = models.build(entry.architecture, **changes.applied_to(arguments))
     if not changes.weights:
         return model
-    if not entry.file:
-        arrays = _converted(entry)
+    if kept:
+        arrays = _converted(entry, kept)
     own = arguments.get("attention")
     new = building.fresh(entry.architecture, own, changes.attention)
     new |= building.new_heads(changes, arguments)
@@ -177,14 +181,14 @@ def _read(entry: index.ModelInfo):
     return weight_files.parse(content, str(path))
 
 
-def _converted(entry: index.ModelInfo):
+def _converted(entry: index.ModelInfo, kept: Callable[[origin.Convert], pathlib.Path]):
     """The arrays of a model whose weights others publish as a torch file."""
 
     def convert(state):
         model = models.build(entry.architecture, **entry.arguments)
         return building.from_state(model, state, entry)
 
-    path = origin.weights(entry.origin or {}, convert)
+    path = kept(convert)
     return weight_files.parse(path.read_bytes(), str(path))
 
 

@@ -1,13 +1,15 @@
 """Models from folders that `publish` wrote: a manifest, and files that have its hashes."""
 
+import concurrent.futures
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
 
 from .. import models
 from ..models import factory
+from . import hub
 from .changes import Changes
 from .errors import IntegrityError, ManifestError, UnsafePathError, WeightsError
 from .files import header, integrity, manifest, plain_json, weights
@@ -21,18 +23,15 @@ def is_in(folder: pathlib.Path) -> bool:
     return (folder / manifest.NAME).is_file()
 
 
-def read(
-    folder: pathlib.Path, hashed: Mapping[str, str] | None = None
-) -> tuple[Manifest, dict[str, bytes]]:
-    """The manifest in a folder and the small files that it names, once all hashes are right.
+def read(folder: pathlib.Path, links: bool = False) -> tuple[Manifest, dict[str, bytes]]:
+    """The manifest in a folder and the small files that it names, once their hashes are right.
 
     Args:
         folder: Where they are.
-        hashed: The SHA-256 of files that were hashed just now, as they are when they come from the
-            Hub, in whose cache files may be links.
+        links: Whether files may be links, as they are in the Hub's cache.
     Raises: ManifestError, UnsafePathError, VersionError or IntegrityError.
     """
-    if hashed is None:
+    if not links:
         _refuse_links(folder)
     told = manifest.parse(_small(folder / manifest.NAME), str(folder / manifest.NAME))
     missing = [name for name in layout.READ if name not in told.files]
@@ -41,13 +40,11 @@ def read(
     found = {}
     for name in layout.READ:
         file = told.files[name]
-        if name == layout.WEIGHTS:  # too large to hold
-            if file.sha256 != (hashed or {}).get(name):
-                integrity.check(folder / name, file.size, file.sha256, REMEDY)
-        elif file.size > plain_json.LARGEST:
+        if name == layout.WEIGHTS:
+            continue  # too large to hold
+        if file.size > plain_json.LARGEST:
             raise ManifestError(f"{folder / name} is too large for what it is: {file.size} bytes")
-        else:
-            found[name] = integrity.read_verified(folder / name, file.size, file.sha256, REMEDY)
+        found[name] = integrity.read_verified(folder / name, file.size, file.sha256, REMEDY)
     return told, found
 
 
@@ -55,15 +52,23 @@ REMEDY = "Fetch the folder again, or publish it again if it is yours."
 
 
 def load(
-    folder: pathlib.Path, changes: Changes, hashed: Mapping[str, str] | None = None
+    folder: pathlib.Path, changes: Changes, fetched: Callable[[], pathlib.Path] | None = None
 ) -> keras.Model:
-    """The model in a folder, with these changes; `hashed` is as for `read`."""
-    told, files = read(folder, hashed)
+    """The model in a folder, with these changes.
+
+    fetched: Gives the path of weights that come from the Hub once their hash is known; in the
+        Hub's cache files may be links.
+    """
+    told, files = read(folder, links=fetched is not None)
+    file = told.files[layout.WEIGHTS]
+    checked = fetched or _hashed_meanwhile(folder / layout.WEIGHTS, file)
     arguments = _arguments(told, files, folder)
-    path = folder / layout.WEIGHTS
-    _check_before_memory(told, arguments, header.read(path), str(path))
-    wanted = changes.applied_to(arguments)
-    model = models.build(told.architecture, **wanted)
+    wanted = _weights_of(told, arguments, folder)
+    path = checked()  # which nothing reads before
+    if fetched and hub.named(path) != file.sha256:  # the Hub has it, the description another
+        integrity.check(path, file.size, file.sha256, REMEDY)
+    _check_before_memory(told, wanted, header.read(path), str(path))
+    model = models.build(told.architecture, **changes.applied_to(arguments))
     if not changes.weights:
         return model
     own = arguments.get("attention")
@@ -73,6 +78,19 @@ def load(
         weights.assign(model, shapes, tensor, str(path), new, changes.features_only)
     building.mention(model, told.name, new)
     return model
+
+
+def _hashed_meanwhile(path: pathlib.Path, file: manifest.File) -> Callable[[], pathlib.Path]:
+    """Hash a file of a folder while the caller does something else; the result waits for it."""
+    hashing = concurrent.futures.ThreadPoolExecutor(1)
+    checked = hashing.submit(integrity.check, path, file.size, file.sha256, REMEDY)
+    hashing.shutdown(wait=False)
+
+    def wait() -> pathlib.Path:
+        checked.result()
+        return path
+
+    return wait
 
 
 def _arguments(told: Manifest, files: Mapping[str, bytes], folder: pathlib.Path) -> dict[str, Any]:
@@ -111,14 +129,18 @@ def _tuples(value):
     return tuple(value) if numbers else value
 
 
-def _check_before_memory(told: Manifest, arguments: dict, shapes: Mapping, source: str) -> None:
-    """Refuse weights that do not fit the description, and descriptions that cannot be built."""
+def _weights_of(told: Manifest, arguments: dict, folder: pathlib.Path) -> weights.Shapes:
+    """The shapes of the weights that a description asks for, none of which has memory yet."""
     try:
-        wanted = factory.weight_shapes(told.architecture, **arguments)
+        return factory.weight_shapes(told.architecture, **arguments)
     except (ValueError, TypeError, OverflowError) as error:
-        raise ManifestError(f"{source}: no such model can be built: {error}") from error
-    weights.check({name: one.shape for name, one in shapes.items()}, wanted, source, told.name)
-    odd = [name for name, one in shapes.items() if one.dtype not in DTYPES]
+        raise ManifestError(f"{folder}: no such model can be built: {error}") from error
+
+
+def _check_before_memory(told: Manifest, wanted, found: Mapping, source: str) -> None:
+    """Refuse weights that do not fit the description."""
+    weights.check({name: one.shape for name, one in found.items()}, wanted, source, told.name)
+    odd = [name for name, one in found.items() if one.dtype not in DTYPES]
     if odd:
         raise WeightsError(f"{source}: weights are one of {list(DTYPES)}. Received: {odd[:6]}")
 

@@ -175,7 +175,7 @@ def test_tensors_that_do_not_fit_are_listed(copy, edit, message):
 @pytest.mark.parametrize("value", [np.nan, -np.inf])
 def test_values_that_are_not_finite_are_refused(copy, value, dtype):
     tensors(copy, lambda a: a.update({"fc.bias": np.array([value] + 6 * [0.1], dtype)}))
-    with pytest.raises(zoo.IntegrityError, match=r"not finite in 'fc.bias'"):
+    with pytest.raises(zoo.WeightsError, match=r"not finite in 'fc.bias'"):
         load(copy)
 
 

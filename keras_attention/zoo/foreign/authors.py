@@ -64,7 +64,7 @@ def describe(state: Mapping[str, np.ndarray], source: str) -> tuple[str, dict[st
     blocks = {match.groups() for name in state if (match := BLOCK.match(name))}
     depths = tuple(sum(stage == str(number) for stage, _ in blocks) for number in (1, 2, 3, 4))
     key = (depths, "layer1.0.conv3.weight" in state)
-    classes = state["fc.bias"].shape[0] if "fc.bias" in state else 0
+    classes = state["fc.bias"].size if "fc.bias" in state else 0
     if key not in ARCHITECTURES or not classes:
         raise ConversionError(
             f"{source} is no ResNet of the authors' code. Expected blocks {[*ARCHITECTURES]} and a "

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ConversionError, IntegrityError, ManifestError
+from ..errors import ConversionError, IntegrityError, ManifestError, WeightsError
 from ..files import header, manifest, plain_json
 from . import model_args
 
@@ -98,7 +98,8 @@ def read(
 def opened(path: pathlib.Path) -> Iterator[tuple[dict[str, tuple[int, ...]], Any]]:
     """The shapes of a safetensors file's tensors, and a function that reads one of them.
 
-    Raises: IntegrityError where it cannot be parsed, or a tensor holds a value that is not finite.
+    Raises: IntegrityError where it cannot be parsed; WeightsError where a tensor holds a value that
+        is not finite.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -110,7 +111,7 @@ def opened(path: pathlib.Path) -> Iterator[tuple[dict[str, tuple[int, ...]], Any
             def tensor(name: str) -> np.ndarray:
                 array = file.get_tensor(name)
                 if not np.isfinite(array).all():
-                    raise IntegrityError(f"{path} holds values that are not finite in {name!r}")
+                    raise WeightsError(f"{path} holds values that are not finite in {name!r}")
                 return array
 
             yield shapes, tensor

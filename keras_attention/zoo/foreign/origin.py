@@ -1,5 +1,6 @@
 """Weights that others publish as a zipped torch file: fetched, checked, converted once and kept."""
 
+import concurrent.futures
 import contextlib
 import hashlib
 import json
@@ -26,9 +27,10 @@ LARGEST = 1_000_000_000
 UNFINISHED, DAY = ".part", 86_400
 
 
-def weights(
-    origin: Mapping[str, Any], convert: Callable[[Mapping[str, np.ndarray]], Mapping[str, Any]]
-) -> pathlib.Path:
+Convert = Callable[[Mapping[str, np.ndarray]], Mapping[str, Any]]
+
+
+def weights(origin: Mapping[str, Any], convert: Convert) -> pathlib.Path:
     """The path of a safetensors file with our weights, made from the origin the first time.
 
     Args:
@@ -38,8 +40,8 @@ def weights(
         ConversionError without torch, which is needed once to read the file; CacheError where
         nothing can be written.
     """
-    folder = cache()
-    path = folder / f"{pathlib.Path(origin['member']).stem}.safetensors"
+    path = _place(origin)
+    folder = path.parent
     _sweep(folder)
     if is_good(path, origin):
         return path
@@ -49,6 +51,23 @@ def weights(
                 content = _member(_download(origin["url"], place), origin)
             _write(path, convert(read_pth(content, origin["member"])), origin)
     return path
+
+
+def weights_meanwhile(origin: Mapping[str, Any]) -> Callable[[Convert], pathlib.Path]:
+    """Like `weights`, but what was kept is hashed while the caller does something else.
+
+    Returns: A function of `convert` that gives the path.
+    """
+    path = _place(origin)
+    _sweep(path.parent)
+    hashing = concurrent.futures.ThreadPoolExecutor(1)
+    good = hashing.submit(is_good, path, origin)
+    hashing.shutdown(wait=False)
+    return lambda convert: path if good.result() else weights(origin, convert)
+
+
+def _place(origin: Mapping[str, Any]) -> pathlib.Path:
+    return cache() / f"{pathlib.Path(origin['member']).stem}.safetensors"
 
 
 def cache() -> pathlib.Path:

@@ -107,9 +107,12 @@ def _fetched_again(path, repo, name, commit, access: Access, pin) -> pathlib.Pat
     if is_intact(path, pin, repo, commit, access):
         return path
     expected = f"{pin.size} bytes with SHA-256 {pin.sha256}" if pin else f"the hash {named(path)}"
+    size = path.stat().st_size
+    for left in (path.resolve(), path):  # or other programs would take it for good
+        left.unlink(missing_ok=True)
     raise IntegrityError(
         f"{repo}/{name} at {commit} is not the published file, even after a second download. "
-        f"Expected {expected}. Received: {path.stat().st_size} bytes with another hash."
+        f"Expected {expected}. Received: {size} bytes with another hash."
     )
 
 
