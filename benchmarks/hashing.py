@@ -145,8 +145,9 @@ def _stopwatch(way: str):
             fetch(*all, **more)
         )
     origin.is_good, integrity.check = timed(origin.is_good), timed(integrity.check)
-    begin = published._hashed_meanwhile
+    begin, kept = published._hashed_meanwhile, origin.weights_meanwhile
     published._hashed_meanwhile = lambda *all: timed(begin(*all))
+    origin.weights_meanwhile = lambda *all: timed(kept(*all))
     yield waits
 
 

@@ -1,110 +1,164 @@
-"""Augmentation of a batch inside a tf.data pipeline, from a seed and nothing else."""
+"""Augmentation of a batch, from a seed and a step and nothing else.
+
+It is written in NumPy and Pillow. Keras's layers would draw from a state of their own, differently
+on each backend, and compute on the device that trains.
+"""
+
+import math
+
+import numpy as np
 
 from keras_attention.layers.checks import nearest, one_of
 
+from . import photometric
 from .recipe import Recipe
+from .splits import Draw
+
+RESIZED_CROP = "resized_crop"
+# Width divided by height.
+RATIOS = (3 / 4, 4 / 3)
+ERASED, ERASED_RATIOS = (0.02, 1 / 3), (0.3, 1 / 0.3)
+TRIES = 10
 
 
-def apply(x, recipe: Recipe, seed):
-    """`x` (B, H, W, C), uint8, after the steps that the recipe names, in their order."""
+def check(recipe: Recipe) -> None:
+    """Raise ValueError for a step that there is not, or where it cannot be."""
     for number, name in enumerate(recipe.augment):
-        if name not in STEPS:
+        if name == RESIZED_CROP and number:
+            raise ValueError(f"{RESIZED_CROP} must come first. Received: augment={recipe.augment}")
+        if name not in STEPS and name != RESIZED_CROP:
+            known = [RESIZED_CROP, *STEPS]
             raise ValueError(
-                f"Unknown augmentation.{nearest(name, STEPS)} Received: {name!r}. "
-                f"Known: {', '.join(STEPS)}."
+                f"Unknown augmentation.{nearest(name, known)} Received: {name!r}. "
+                f"Known: {', '.join(known)}."
             )
-        x = STEPS[name](x, recipe, [seed[0] * len(STEPS) + number, seed[1]])
+
+
+def apply(x: np.ndarray, recipe: Recipe, seed: list[int]) -> np.ndarray:
+    """`x` (B, H, W, C), uint8, after the steps that the recipe names, in their order.
+
+    A resized crop has been made when the images were taken.
+    """
+    check(recipe)
+    for number, name in enumerate(recipe.augment):
+        if name in STEPS:
+            x = STEPS[name](x, recipe, np.random.default_rng([*seed, number]))
     return x
 
 
-def crop(x, recipe: Recipe, seed):
+def boxes(recipe: Recipe, seed: list[int]) -> Draw | None:
+    """What draws a box of a random area and form for each image; None without resized crops."""
+    if RESIZED_CROP not in recipe.augment:
+        return None
+    rng = np.random.default_rng([*seed, BOXES])
+
+    def draw(sides):
+        width, height = _rectangle(rng, sides, (recipe.crop_area, 1.0), RATIOS)
+        if not width:  # of very long images: as much of the middle as the ratios allow
+            width = min(sides[0], round(sides[1] * RATIOS[1]))
+            height = min(sides[1], round(sides[0] / RATIOS[0]))
+            left, top = (sides[0] - width) // 2, (sides[1] - height) // 2
+        else:
+            left = int(rng.integers(sides[0] - width + 1))
+            top = int(rng.integers(sides[1] - height + 1))
+        return left, top, left + width, top + height
+
+    return draw
+
+
+def _rectangle(rng, sides, areas, ratios) -> tuple[int, int]:
+    """The sides of a rectangle within `sides`, or zeros where none was found."""
+    for _ in range(TRIES):
+        area = rng.uniform(*areas) * sides[0] * sides[1]
+        ratio = math.exp(rng.uniform(math.log(ratios[0]), math.log(ratios[1])))
+        width, height = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
+        if 0 < width <= sides[0] and 0 < height <= sides[1]:
+            return width, height
+    return 0, 0
+
+
+def crop(x, recipe: Recipe, rng):
     """Extend the border by `crop_mode` and cut a window of the old size at a random place."""
-    import tensorflow as tf
-
-    count, height, width = tf.shape(x)[0], x.shape[1], x.shape[2]
-    reach = recipe.crop_padding
-    shift = tf.random.stateless_uniform((2, count, 1), seed, 0, 2 * reach + 1, tf.int32)
-    mode = one_of(MODES, "recipe", crop_mode=recipe.crop_mode).upper()
-    x = tf.pad(x, [[0, 0], [reach, reach], [reach, reach], [0, 0]], mode)
-    x = tf.gather(x, shift[0] + tf.range(height), axis=1, batch_dims=1)
-    return tf.gather(x, shift[1] + tf.range(width), axis=2, batch_dims=1)
+    count, height, width, _ = x.shape
+    reach, mode = recipe.crop_padding, one_of(MODES, "recipe", crop_mode=recipe.crop_mode)
+    wide = np.pad(x, [(0, 0), (reach, reach), (reach, reach), (0, 0)], mode)
+    places = rng.integers(0, 2 * reach + 1, (count, 2))
+    cut = [image[i : i + height, j : j + width] for image, (i, j) in zip(wide, places, strict=True)]
+    return np.stack(cut)
 
 
-def flip(x, recipe: Recipe, seed):
+def flip(x, recipe: Recipe, rng):
     """Mirror every other image, left to right, by chance."""
-    import tensorflow as tf
+    chosen = rng.random(len(x)) < 0.5
+    x = x.copy()
+    x[chosen] = x[chosen, :, ::-1]
+    return x
 
-    chance = tf.random.stateless_uniform((tf.shape(x)[0], 1, 1, 1), seed)
-    return tf.where(chance < 0.5, tf.reverse(x, [2]), x)
 
-
-def cutout(x, recipe: Recipe, seed):
+def cutout(x, recipe: Recipe, rng):
     """Paint a square around a random pixel in the mean colour (DeVries and Taylor 2017)."""
-    import tensorflow as tf
-
-    count, height, width = tf.shape(x)[0], x.shape[1], x.shape[2]
-    centre = tf.random.stateless_uniform((2, count, 1), seed)
-    first = [
-        tf.cast(centre[axis] * side, tf.int32) - recipe.cutout_size // 2
-        for axis, side in enumerate((height, width))
-    ]
-    rows, columns = (
-        (tf.range(side) >= start) & (tf.range(side) < start + recipe.cutout_size)
-        for side, start in zip((height, width), first, strict=True)
-    )
-    hidden = (rows[:, :, None] & columns[:, None, :])[..., None]
-    colour = tf.cast([round(255 * mean) for mean in recipe.mean], x.dtype)
-    return tf.where(hidden, colour, x)
+    count, height, width, _ = x.shape
+    size, colour = recipe.cutout_size, [round(255 * mean) for mean in recipe.mean]
+    first = (rng.random((count, 2)) * (height, width)).astype(int) - size // 2
+    x = x.copy()
+    for image, (top, left) in zip(x, first, strict=True):
+        image[max(0, top) : top + size, max(0, left) : left + size] = colour
+    return x
 
 
-def resize(x, size: int):
-    """The batch at `size` pixels a side; smoothed first where that is smaller."""
-    import tensorflow as tf
+def erase(x, recipe: Recipe, rng):
+    """Fill a rectangle of some images with noise (Zhong et al. 2020)."""
+    count, height, width, channels = x.shape
+    x = x.copy()
+    for place in np.flatnonzero(rng.random(count) < recipe.erase_chance):
+        wide, high = _rectangle(rng, (width, height), ERASED, ERASED_RATIOS)
+        top, left = rng.integers((height - high + 1, width - wide + 1))
+        noise = rng.integers(0, 256, (high, wide, channels), "uint8")
+        x[place, top : top + high, left : left + wide] = noise
+    return x
 
-    if x.shape[1] == size:
-        return x
-    return tf.image.resize(x, (size, size), antialias=True)
 
-
-def mix(x, y, recipe: Recipe, seed):
+def mix(x, y, recipe: Recipe, seed: list[int]):
     """The batch `x` with targets `y`, or with itself in another order by MixUp or CutMix.
 
     One share for the whole batch, as in timm; the order is the reverse, since batches are shuffled.
     """
-    import tensorflow as tf
-
-    alphas = [alpha for alpha in (recipe.mixup, recipe.cutmix) if alpha]
-    if not alphas:
+    mixes = [mix for mix in ((recipe.mixup, _blend), (recipe.cutmix, _paste)) if mix[0]]
+    if not mixes:
         return x, y
-    seed = [seed[0] * MIXED + len(STEPS), seed[1]]
-    pick = tf.random.stateless_uniform((), seed, 0, len(alphas), tf.int32)
-    gammas = tf.random.stateless_gamma((2,), [seed[0] + 1, seed[1]], tf.gather(alphas, pick))
-    share = gammas[0] / tf.reduce_sum(gammas)
-    if recipe.mixup and (not recipe.cutmix or pick == 0):
-        x = tf.cast(x, "float32")
-        x = share * x + (1 - share) * x[::-1]
-    else:
-        x, share = _cut_and_paste(x, share, [seed[0] + 2, seed[1]])
+    rng = np.random.default_rng([*seed, MIXED])
+    alpha, way = mixes[rng.integers(len(mixes))]
+    x, share = way(x.astype("float32"), rng.beta(alpha, alpha), rng)
+    share = np.float32(share)
     return x, share * y + (1 - share) * y[::-1]
 
 
-def _cut_and_paste(x, share, seed):
-    """Each image with a box of another, and the share of it that is left (Yun et al. 2019)."""
-    import tensorflow as tf
+def _blend(x, share, rng):
+    """Each image with another laid over it (Zhang et al. 2018)."""
+    return np.float32(share) * x + np.float32(1 - share) * x[::-1], share
 
-    x = tf.cast(x, "float32")
-    sides = tf.cast(tf.shape(x)[1:3], "float32")
-    half = sides * tf.sqrt(1 - share) / 2
-    centre = tf.random.stateless_uniform((2,), seed) * sides
-    low, high = tf.maximum(centre - half, 0), tf.minimum(centre + half, sides)
-    low, high = tf.cast(tf.round(low), tf.int32), tf.cast(tf.round(high), tf.int32)
-    rows, columns = tf.range(tf.shape(x)[1]), tf.range(tf.shape(x)[2])
-    box = ((rows >= low[0]) & (rows < high[0]))[:, None] & (columns >= low[1]) & (columns < high[1])
-    left = 1 - tf.reduce_mean(tf.cast(box, "float32"))
-    return tf.where(box[None, :, :, None], x[::-1], x), left
+
+def _paste(x, share, rng):
+    """Each image with a box of another, and the share of it that is left (Yun et al. 2019)."""
+    sides = np.array(x.shape[1:3])
+    half = sides * math.sqrt(1 - share) / 2
+    centre = rng.random(2) * sides
+    low, high = np.maximum(centre - half, 0), np.minimum(centre + half, sides)
+    (top, left), (bottom, right) = low.round().astype(int), high.round().astype(int)
+    mixed = x.copy()
+    mixed[:, top:bottom, left:right] = x[::-1, top:bottom, left:right]
+    return mixed, 1 - (bottom - top) * (right - left) / sides.prod()
 
 
 MODES = ("constant", "reflect")
 # Far beyond the numbers of the steps, so that no two draws have the same seed.
-MIXED = 1000
-STEPS = {"crop": crop, "cutout": cutout, "flip": flip}
+BOXES, MIXED, ORDER = 1000, 1001, 1002
+STEPS = {
+    "crop": crop,
+    "cutout": cutout,
+    "erase": erase,
+    "flip": flip,
+    "jitter": photometric.jitter,
+    "rand_augment": photometric.rand_augment,
+    "three_augment": photometric.three_augment,
+}

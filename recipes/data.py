@@ -1,33 +1,31 @@
-"""Data sets by name, as arrays in memory, and the batches that `fit` reads."""
+"""Data sets by name, and the batches that `fit` reads.
+
+Everything that has a part in a batch is NumPy and Pillow, and grain hands the batches out: no part
+needs TensorFlow, and all backends see the same ones.
+"""
 
 import dataclasses
-import hashlib
+import functools
 import os
 
 import numpy as np
 
 from keras_attention.layers.checks import nearest
 
-from . import augment
+from . import augment, folders, pictures, prepared
+from .pictures import Unusable, unwrapped
 from .recipe import Recipe
+from .splits import Split, Stream, subset
 
-DATASETS = ("cifar10", "fashion_mnist", "flowers5", "generated", "generated_grey")
-# Photos of many sizes are scaled to that many pixels on the shorter side, whose middle is kept.
-SIDES = {"flowers5": 128}
+__all__ = ["Split", "Stream", "Unusable", "subset", "unwrapped"]  # of the other files
 
-
-@dataclasses.dataclass(frozen=True)
-class Split:
-    """Images (N, height, width, channels) in 0..255, uint8, and the index of each one's label."""
-
-    images: np.ndarray
-    labels: np.ndarray
-
-    def fingerprint(self) -> str:
-        """A hash of the pixels and labels, to tell apart two copies of one data set."""
-        digest = hashlib.sha256(np.ascontiguousarray(self.images))
-        digest.update(np.ascontiguousarray(self.labels.astype("<i8")))
-        return digest.hexdigest()[:16]
+# Read into memory whole. The photos of flowers5 have many sizes: 128 pixels of their middle.
+SIDES = {"cifar10": None, "cifar100": None, "fashion_mnist": None, "flowers5": 128}
+GENERATED = ("generated", "generated_grey")
+STREAMED = ("imagenet2012",)
+FOLDER = "folder:"
+# So many of them fit into memory many times over.
+TESTED = 250
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,88 +34,41 @@ class Dataset:
 
     title: str
     names: tuple[str, ...]
-    splits: dict[str, Split]
+    splits: dict[str, Split | Stream]
 
 
 def load(name: str, splits: tuple[str, ...] = ("train", "test")) -> Dataset:
-    """The data set `name`, from the TFDS folder that TFDS_DATA_DIR names.
+    """The data set `name`: a TFDS name, "folder:PATH" or "generated".
 
-    Raises: ValueError for an unknown name; FileNotFoundError with the command that prepares the
-        data where it is missing.
+    A TFDS name is looked for in the folder that TFDS_DATA_DIR names, as TFRecord or ArrayRecord
+    files. Small sets are read into memory; others, and folders, are streamed.
+    Raises: Unusable for an unknown name and for folders that are empty; FileNotFoundError with the
+        command that prepares the data where it is missing.
     """
-    if name.startswith("generated") and name in DATASETS:
+    if name in GENERATED:
         return _generated(splits, 1 if name.endswith("grey") else 3)
-    if name not in DATASETS:
-        raise ValueError(
-            f"Unknown data set.{nearest(name, DATASETS)} Received: {name!r}. "
-            f"Known: {', '.join(DATASETS)}."
+    if name.startswith(FOLDER):
+        names, found = folders.load(name.removeprefix(FOLDER), splits)
+        return Dataset(name, names, {split: Stream(files) for split, files in found.items()})
+    known = sorted([*SIDES, *GENERATED, *STREAMED])
+    if name not in known and not (name and prepared.find(name)):
+        raise Unusable(
+            f"Unknown data set.{nearest(name, known)} Received: {name!r}. "
+            f"Known: {', '.join(known)}, folder:PATH, and what TFDS_DATA_DIR holds."
         )
-    return _from_tfds(name, splits)
+    names, records = prepared.load(name, splits)
+    title = f"{name} (JPEG)" if records[splits[0]].bytes(0)[:2] == b"\xff\xd8" else name
+    read = functools.partial(_in_memory, side=SIDES[name]) if name in SIDES else Stream
+    return Dataset(title, names, {split: read(found) for split, found in records.items()})
 
 
-def _from_tfds(name: str, splits) -> Dataset:
-    import tensorflow_datasets as tfds
-
-    folder = os.environ.get("TFDS_DATA_DIR")
-    decoders = {"image": tfds.decode.SkipDecoding()}
-    try:
-        builder = tfds.builder(name, data_dir=folder)
-        sets = {split: builder.as_dataset(split, decoders=decoders) for split in splits}
-    except (AssertionError, tfds.core.DatasetNotFoundError) as error:
-        raise FileNotFoundError(
-            f"{name} is not prepared in {folder or 'the default TFDS folder'}. Set TFDS_DATA_DIR "
-            f"to a folder that holds it, or fetch it: "
-            f"python -c \"import tensorflow_datasets as t; t.load('{name}')\""
-        ) from error
-    title, loaded = name, {}
-    for split, examples in sets.items():
-        images, labels = [], []
-        for example in examples:
-            data = example["image"]
-            lossy = bytes(data.numpy()[:2]) == b"\xff\xd8"
-            title = f"{name} (JPEG)" if lossy else title
-            images.append(_squared(_decoded(data, lossy), SIDES.get(name)).numpy())
-            labels.append(int(example["label"]))
-        loaded[split] = Split(np.stack(images), np.array(labels))
-    return Dataset(title, tuple(builder.info.features["label"].names), loaded)
-
-
-def _decoded(data, lossy: bool):
-    import tensorflow as tf
-
-    # The default decoder's fast transform shifts colours by about a grey level.
-    return (
-        tf.io.decode_jpeg(data, dct_method="INTEGER_ACCURATE") if lossy else tf.io.decode_png(data)
-    )
-
-
-def _squared(image, side: int | None):
-    """The middle of an image whose shorter side is scaled to `side` pixels; None leaves it."""
-    import tensorflow as tf
-
-    if side is None:
-        return image
-    height, width = image.shape[:2]
-    scale = side / min(height, width)
-    sides = (max(side, round(height * scale)), max(side, round(width * scale)))
-    image = tf.image.resize(image, sides, "bicubic", antialias=True)
-    image = tf.image.resize_with_crop_or_pad(image, side, side)
-    return tf.cast(tf.clip_by_value(tf.round(image), 0, 255), "uint8")
-
-
-def subset(split: Split, count: int | None) -> Split:
-    """The first images of each class, as many of each, `count` in all; None takes the whole."""
-    if count is None:
-        return split
-    classes = int(split.labels.max()) + 1
-    chosen = [np.flatnonzero(split.labels == c)[: count // classes] for c in range(classes)]
-    if count % classes or any(len(found) < count // classes for found in chosen):
-        raise ValueError(
-            f"train_images must be a multiple of the {classes} classes, each of which must have "
-            f"as many images. Received: train_images={count}"
-        )
-    order = np.sort(np.concatenate(chosen))
-    return Split(split.images[order], split.labels[order])
+def _in_memory(found: prepared.Prepared, side: int | None) -> Split:
+    images, labels = [], []
+    for place in range(len(found)):
+        image, label = found.open(place)
+        images.append(pictures.array(pictures.fitted(image, side) if side else image))
+        labels.append(label)
+    return Split(np.stack(images), np.array(labels))
 
 
 def _generated(splits, channels: int) -> Dataset:
@@ -136,44 +87,87 @@ def _generated(splits, channels: int) -> Dataset:
 
 
 def batches(
-    split: Split, recipe: Recipe, *, size: int, first: int, last: int, seed: int, skip: int = 0
+    split: Split | Stream,
+    recipe: Recipe,
+    *,
+    size: int,
+    first: int,
+    last: int,
+    seed: int,
+    skip: int = 0,
 ):
-    """A tf.data pipeline over the epochs `first` to `last` (excluded), counted from 0.
+    """The batches of the epochs `first` to `last` (excluded), counted from 0, as a grain dataset.
 
     The order and the augmentation depend on the seed, the epoch and the step alone, so a run that
-    was interrupted goes on with the batches that it would have seen. The last, smaller batch of an
-    epoch is dropped, as are the first `skip` batches of all.
+    was interrupted goes on with the batches that it would have seen: any batch can be made without
+    those before it. The last, smaller batch of an epoch is dropped, as are the first `skip` batches
+    of all.
     """
-    import tensorflow as tf
+    import grain
 
-    images = tf.constant(split.images)
-    targets = tf.one_hot(split.labels, int(split.labels.max()) + 1)
-    count = len(split.labels)
+    augment.check(recipe)
     steps = steps_per_epoch(split, recipe)
+    targets = np.eye(split.classes, dtype="float32")
+    shuffled = functools.lru_cache(2)(functools.partial(order, len(split), recipe.repeats, seed))
 
-    def order(epoch):
-        shuffled = tf.random.experimental.stateless_shuffle(tf.range(count), [seed, epoch])
-        return tf.data.Dataset.from_tensor_slices(shuffled[: steps * recipe.batch_size])
+    def batch(step):
+        epoch, within = divmod(int(step), steps)
+        places = shuffled(epoch)[within * recipe.batch_size :][: recipe.batch_size]
+        draw = augment.boxes(recipe, [seed, step])
+        x, labels = split.take(places, size, draw)
+        x = pictures.resize(augment.apply(x, recipe, [seed, step]), size)
+        return augment.mix(x, targets[labels], recipe, [seed, step])
 
-    def batch(step, chosen):
-        place = [tf.cast(seed, tf.int64), step]
-        x = augment.apply(tf.gather(images, chosen), recipe, place)
-        return augment.mix(augment.resize(x, size), tf.gather(targets, chosen), recipe, place)
-
-    chosen = tf.data.Dataset.range(first, last).flat_map(order)
-    chosen = chosen.batch(recipe.batch_size, drop_remainder=True).skip(skip)
-    numbers = tf.data.Dataset.range(first * steps + skip, last * steps)
-    return tf.data.Dataset.zip(numbers, chosen).map(batch, num_parallel_calls=1).prefetch(2)
+    numbers = grain.MapDataset.range(first * steps + skip, last * steps)
+    return numbers.map(batch).to_iter_dataset(_reading(split))
 
 
-def steps_per_epoch(split: Split, recipe: Recipe) -> int:
+def order(count: int, repeats: int, seed: int, epoch: int) -> np.ndarray:
+    """The images of an epoch by number, each `repeats` times in a row; `count` in all."""
+    shuffled = np.random.default_rng([seed, epoch, augment.ORDER]).permutation(count)
+    return np.repeat(shuffled[: -(-count // repeats)], repeats)[:count]
+
+
+def steps_per_epoch(split: Split | Stream, recipe: Recipe) -> int:
     """Whole batches in one epoch.
 
-    Raises: ValueError where there is not one.
+    Raises: Unusable where there is not one.
     """
-    if recipe.batch_size > len(split.labels):
-        raise ValueError(
-            f"batch_size must be at most the {len(split.labels)} training images. "
+    if recipe.batch_size > len(split):
+        raise Unusable(
+            f"batch_size must be at most the {len(split)} training images. "
             f"Received: batch_size={recipe.batch_size}"
         )
-    return len(split.labels) // recipe.batch_size
+    return len(split) // recipe.batch_size
+
+
+def test_images(split: Split | Stream, size: int, share: float = 1.0):
+    """All images for `predict`, in their order: `size` pixels a side, the middle `share` of each.
+
+    In memory where the split is, else as a grain dataset of batches.
+    """
+    if isinstance(split, Split):
+        return split.test(np.arange(len(split)), size, share)
+    import grain
+
+    def batch(start):
+        return split.test(np.arange(start, min(start + TESTED, len(split))), size, share)
+
+    starts = grain.MapDataset.range(0, len(split), TESTED)
+    return starts.map(batch).to_iter_dataset(_reading(split))
+
+
+def sample(split: Split | Stream, count: int, size: int) -> np.ndarray:
+    """At most `count` images in memory: the first, or from all over a split that is streamed."""
+    if isinstance(split, Split):
+        return split.images[:count]
+    places = np.linspace(0, len(split) - 1, min(count, len(split))).round().astype(int)
+    return split.test(places, size, 1.0)
+
+
+def _reading(split: Split | Stream):
+    """How many batches are made at once and kept ahead."""
+    import grain
+
+    threads = min(16, os.cpu_count() or 1) if isinstance(split, Stream) else 2
+    return grain.ReadOptions(num_threads=threads, prefetch_buffer_size=2 * threads)

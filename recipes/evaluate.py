@@ -25,23 +25,25 @@ def main(arguments: list[str] | None = None) -> int:
     name = parser.parse_args(arguments).name
     try:
         entry = zoo.info(name)
-        split = data.load(recipe.find(entry.recipe)().dataset, ("test",)).splits["test"]
+        chosen = recipe.find(entry.recipe)()
+        split = data.load(chosen.dataset, ("test",)).splits["test"]
     except (ValueError, FileNotFoundError) as error:
         print(f"evaluate: {error}", file=sys.stderr)
         return 2
-    result = evaluate(entry, split)
+    result = evaluate(entry, split, chosen.test_crop)
     print(json.dumps(result))
     return 0 if abs(result["value"] - result["recorded"]) <= TOLERANCE else 1
 
 
-def evaluate(entry: zoo.ModelInfo, split: data.Split) -> dict:
+def evaluate(entry: zoo.ModelInfo, split: data.Split | data.Stream, share: float = 1.0) -> dict:
     """The score of a published model beside the recorded one."""
+    score = train.accuracy(zoo.load(entry.name), split, entry.input_size[0], share=share)
     return {
         "name": entry.name,
         "metric": entry.metric,
-        "value": round(train.accuracy(zoo.load(entry.name), split, entry.input_size[0]), 6),
+        "value": round(score, 6),
         "recorded": entry.score,
-        "images": len(split.labels),
+        "images": len(split),
         "data": split.fingerprint(),
         "backend": keras.backend.backend(),
     }

@@ -43,7 +43,9 @@ def make(model: keras.Model, chosen: Recipe, rate) -> keras.optimizers.Optimizer
         kind = with_rates(kind, model, multipliers)
     options = {"momentum": chosen.momentum, "nesterov": chosen.nesterov}
     options = options if chosen.optimizer == "sgd" else {}
-    averaged = {"use_ema": True, "ema_momentum": chosen.ema} if chosen.ema else {}
+    # Keras averages after each of the batches of an accumulated step.
+    momentum = chosen.ema ** (1 / chosen.accumulate)
+    averaged = {"use_ema": True, "ema_momentum": momentum} if chosen.ema else {}
     optimizer = kind(
         rate,
         weight_decay=chosen.weight_decay or None,
@@ -56,7 +58,19 @@ def make(model: keras.Model, chosen: Recipe, rate) -> keras.optimizers.Optimizer
         spared = [w for w in model.trainable_variables if w.path.rsplit("/", 1)[-1] in SPARED]
         optimizer.exclude_from_weight_decay(spared)
     optimizer.build(model.trainable_variables)
+    # Each `fit` would end with this, and a run that goes on would go on from the averages.
+    optimizer.finalize_variable_values = _nothing
     return optimizer
+
+
+def average(model: keras.Model) -> None:
+    """Replace the weights that are trained by their averages."""
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # under float16
+    type(optimizer).finalize_variable_values(optimizer, model.trainable_variables)
+
+
+def _nothing(variables) -> None:
+    pass
 
 
 OPTIMIZERS = {
@@ -69,7 +83,7 @@ LOSSES = {
     "crossentropy": keras.losses.CategoricalCrossentropy,
 }
 # No weight decay for these, by the last part of a weight's path.
-SPARED = ("bias", "gamma", "beta")
+SPARED = ("bias", "gamma", "beta", "table", "tokens", "positions")
 BLOCK = re.compile(r"stage\d+_block\d+")
 
 
@@ -88,14 +102,13 @@ def rates(model: keras.Model, chosen: Recipe) -> dict[str, float]:
 
 def with_rates(kind: type, model: keras.Model, multipliers: dict[str, float]) -> type:
     """An optimiser class with another rate for some weights."""
-    weights = model.trainable_variables
-    known = {id(weight): multipliers[weight.path] for weight in weights}
-    # On TensorFlow an optimiser is handed the values.
-    known |= {id(weight.value): multipliers[weight.path] for weight in weights}
+    factors = [multipliers[weight.path] for weight in model.trainable_variables]
 
     class WithRates(kind):
         def update_step(self, gradient, variable, learning_rate):
-            super().update_step(gradient, variable, learning_rate * known[id(variable)])
+            # TensorFlow hands out a value, or the copy of one device: Keras knows whose.
+            factor = factors[self._get_variable_index(variable)]
+            super().update_step(gradient, variable, learning_rate * factor)
 
     return WithRates
 

@@ -99,7 +99,11 @@ def render(name: str) -> str:
 def parity(name: str) -> str:
     """The measured differences on each backend, in words."""
     found = json.loads(PARITY.read_text("utf-8"))[_row(name)]["errors"]
-    return ", ".join(f"{error:.1e} on {backend}" for backend, error in found.items())
+    told = [
+        f"{max(errors.values()):.1e} on {backend} (images of {' and '.join(errors)} pixels)"
+        for backend, errors in found.items()
+    ]
+    return ", ".join(told)
 
 
 def _row(name: str) -> str:

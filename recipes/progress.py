@@ -9,7 +9,7 @@ import time
 import keras
 import numpy as np
 
-from . import state
+from . import distribute, state
 from .recipe import Recipe
 
 
@@ -22,6 +22,7 @@ class Progress(keras.callbacks.Callback):
         position: Where the run is; this callback moves it on.
         steps: Steps in an epoch.
         save_every: Seconds after which the state is written in the midst of an epoch.
+        devices: Those of the run; only the first process writes.
     Raises: FloatingPointError from `fit` at the step at which the loss is no number; the state on
         disk is then one from before.
     """
@@ -33,10 +34,11 @@ class Progress(keras.callbacks.Callback):
         position: state.Position,
         steps: int,
         save_every: float,
+        devices: distribute.Devices = distribute.ONE,
     ):
         super().__init__()
         self.output, self.chosen, self.position = output, chosen, position
-        self.steps, self.save_every = steps, save_every
+        self.steps, self.save_every, self.devices = steps, save_every, devices
 
     def on_epoch_begin(self, epoch, logs=None):
         self.skipped = self.position.step
@@ -58,11 +60,14 @@ class Progress(keras.callbacks.Callback):
                 + (f"The last state before is {kept[-1]}" if kept else "No state was written")
             )
         now = time.perf_counter()
-        if now - self.saved >= self.save_every and step < self.steps:
+        due = now - self.saved >= self.save_every
+        if step < self.steps and self.devices.from_first(due):
             self.position.step, self.position.seconds = step, now - self.started
             model = self.model  # which brings it up to date on JAX
-            self.position.metrics = [float(variable) for variable in model.metrics_variables]
-            state.save(self.output, model, self.position)
+            self.position.metrics = [
+                float(distribute.numpy(metric.value)) for metric in model.metrics_variables
+            ]
+            self._save()
             self.saved = time.perf_counter()
 
     def on_epoch_end(self, epoch, logs=None):
@@ -78,9 +83,16 @@ class Progress(keras.callbacks.Callback):
         position = self.position
         position.history.append(row)
         position.epoch, position.step, position.seconds, position.metrics = epoch + 1, 0, 0.0, []
-        print(self._line(row), flush=True)
-        write(self.output / "history.csv", csv_text(position.history))
-        state.save(self.output, self.model, position)
+        if self.devices.first:
+            print(self._line(row), flush=True)
+            write(self.output / "history.csv", csv_text(position.history))
+        self._save()
+
+    def _save(self) -> None:
+        if self.devices.first:
+            state.save(self.output, self.model, self.position)
+        else:
+            state.arrays(self.model)  # the first process may need parts of this one
 
     def _line(self, row: dict) -> str:
         # A pixel costs about the same at each size, so the pixels still to come tell the time.

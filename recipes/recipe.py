@@ -19,15 +19,22 @@ class Recipe:
     `train_images` takes that many of the training set, as many of each class, always the same.
     `augment` names the steps of `augment.STEPS`; each has its fields. `mixup` and `cutmix` are the
     parameters of the beta distributions, 0 for none; where both are given, each batch gets one.
+    "resized_crop" is the first of `augment` where it is one: a box of at least `crop_area` of an
+    image. `repeats` shows an image that often in a row, each time augmented anew, and so, as the
+    length of an epoch stays, one in `repeats` images an epoch. "erase" meets an image with
+    `erase_chance`, "jitter" changes by a factor of up to 1 + `jitter`, and "rand_augment" does
+    `rand_ops` operations of a strength of `rand_magnitude` in 0 to 10, with deviation
+    `rand_spread`. Tests see the middle of an image, `test_crop` of its shorter side.
 
     Optimiser. `schedule` is one of `optimize.SHAPES`; `warmup` is the share of all steps in which
     the rate rises from `start_rate` to `learning_rate`, and `final_rate` is where it ends, both as
     parts of `learning_rate`. `drop_at` are shares of all steps after which a "step" schedule
     multiplies the rate by `drop_by`. `weight_decay` is decoupled, as Keras has it: each step takes
-    learning_rate * weight_decay of a weight; divided by (1 - momentum) it is the L2 penalty of
-    other libraries. It leaves out biases and the scales and shifts of normalisations, unless
-    `decay_all`. `rates` multiplies the rate of the weights whose path contains a word.
-    `layer_decay` multiplies the rate of each block by that once more than that of the next;
+    learning_rate * weight_decay of a weight. An L2 penalty that other libraries give to SGD is
+    weight_decay * (1 - momentum), which ends in the same place. It leaves out biases, the scales
+    and shifts of normalisations, positions and class tokens, unless `decay_all`. `rates`
+    multiplies the rate of the weights whose path contains a word, but not their decay, and
+    `layer_decay` the rate of each block by that once more than that of the next;
     `freeze` names what is not trained at all. `ema` is the momentum of averaged weights, which are
     then the result; 0 for none.
 
@@ -49,6 +56,14 @@ class Recipe:
     crop_padding: int = 4
     crop_mode: str = "reflect"
     cutout_size: int = 8
+    crop_area: float = 0.08
+    erase_chance: float = 0.25
+    jitter: float = 0.3
+    rand_ops: int = 2
+    rand_magnitude: float = 9.0
+    rand_spread: float = 0.5
+    repeats: int = 1
+    test_crop: float = 1.0
     mixup: float = 0.0
     cutmix: float = 0.0
     optimizer: str = "sgd"

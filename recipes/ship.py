@@ -52,9 +52,11 @@ def main(arguments: list[str] | None = None) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     metrics = {**report(result, options), **measured, **written, "score": None}
     write_index(options.name, config, metrics)
-    metrics["score"] = round(train.accuracy(loading.load(options.name), test, size), 4)
+    share = chosen.test_crop
+    score = train.accuracy(loading.load(options.name), test, size, share=share)
+    metrics["score"] = round(score, 4)
     assign_file(model, options.run / "weights.safetensors")
-    metrics["score_unrounded"] = round(train.accuracy(model, test, size), 4)
+    metrics["score_unrounded"] = round(train.accuracy(model, test, size, share=share), 4)
     if metrics["score_unrounded"] != metrics["score"]:
         raise SystemExit(f"Rounding the weights changes the score: {metrics}")
     write_index(options.name, config, metrics)

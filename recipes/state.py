@@ -8,6 +8,8 @@ import pathlib
 import keras
 import numpy as np
 
+from . import distribute
+
 # How many states are kept: the one before the newest is there while that is written.
 KEPT = 2
 
@@ -33,13 +35,11 @@ def save(folder: pathlib.Path, model: keras.Model, position: Position) -> pathli
     """
     from safetensors.numpy import save_file
 
-    arrays = {
-        key: np.array(_array(variable), order="C") for key, variable in _variables(model).items()
-    }
+    saved = arrays(model)
     path = folder / f"state-{position.epoch:05d}-{position.step:07d}.safetensors"
     beside = path.with_suffix(".part")
     try:
-        save_file(arrays, beside, metadata={"position": json.dumps(dataclasses.asdict(position))})
+        save_file(saved, beside, metadata={"position": json.dumps(dataclasses.asdict(position))})
         with beside.open("rb") as file:
             os.fsync(file.fileno())
         os.replace(beside, path)
@@ -51,6 +51,11 @@ def save(folder: pathlib.Path, model: keras.Model, position: Position) -> pathli
     for part in folder.glob("state-*.part"):  # of a process that was killed
         part.unlink()
     return path
+
+
+def arrays(model: keras.Model) -> dict[str, np.ndarray]:
+    """All that the run depends on. Every process must ask where variables are split over hosts."""
+    return {key: np.array(_array(value), order="C") for key, value in _variables(model).items()}
 
 
 def found(folder: pathlib.Path) -> list[pathlib.Path]:
@@ -90,4 +95,4 @@ def _variables(model: keras.Model) -> dict:
 
 
 def _array(variable) -> np.ndarray:
-    return keras.ops.convert_to_numpy(variable.value)
+    return distribute.numpy(variable.value)

@@ -1,12 +1,14 @@
 """Train one recipe: `python -m recipes.train cifar10_resnet18w16 --attention cbam --seed 0`.
 
 Writes into --output: history.csv (a row per epoch), state-EPOCH-STEP.safetensors (to go on from),
-weights.safetensors and result.json (what was run, where, and the score of the last epoch). Exit
-codes: 0, or 2 for a mistake in the command or missing data, or 3 where the loss was no number.
+weights.safetensors and result.json (what was run, where, and the score of the last epoch); with
+--tensorboard events for it in board/. Exit codes: 0, or 2 for a mistake in the command or missing
+data, or 3 where the loss was no number.
 """
 
 import argparse
 import ast
+import importlib.util
 import json
 import os
 import pathlib
@@ -21,7 +23,20 @@ import numpy as np
 
 import keras_attention as ka
 
-from . import augment, controls, data, macs, optimize, progress, recipe, state, whiten
+from . import (
+    bar,
+    board,
+    controls,
+    data,
+    distribute,
+    macs,
+    optimize,
+    progress,
+    recipe,
+    score,
+    state,
+    whiten,
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -34,13 +49,30 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     if options.dry_run:
         return _tell(chosen)
+    try:
+        devices = distribute.start(options.distribute)
+        devices.check(chosen)
+    except ValueError as error:
+        print(f"train: {error}", file=sys.stderr)
+        return 2
     output = pathlib.Path(options.output or _default_output(options))
     output.mkdir(parents=True, exist_ok=True)
     try:
-        result = train(chosen, options.seed, output, not options.restart, options.save_every)
-    except (FileNotFoundError, FloatingPointError) as error:
+        with devices.together(), data.unwrapped():
+            result = train(
+                chosen,
+                options.seed,
+                output,
+                not options.restart,
+                options.save_every,
+                devices,
+                options.tensorboard,
+            )
+    except (FileNotFoundError, FloatingPointError, data.Unusable) as error:
         print(f"train: {error}", file=sys.stderr)
-        return 2 if isinstance(error, FileNotFoundError) else 3
+        return 3 if isinstance(error, FloatingPointError) else 2
+    if not devices.first:
+        return 0
     result["command"] = f"python -m recipes.train {shlex.join(arguments)}"
     progress.write(output / "result.json", json.dumps(result, indent=1) + "\n")
     print(json.dumps(result))
@@ -53,35 +85,41 @@ def train(
     output: pathlib.Path,
     resume: bool = True,
     save_every: float = 300,
+    devices: distribute.Devices = distribute.ONE,
+    tensorboard: bool = False,
 ) -> dict:
     """Run `chosen` to its end, going on from the state in `output`; returns the result.
 
-    `save_every` is in seconds. The same state is reached however often a run was interrupted.
+    `save_every` is in seconds. The same state is reached however often a run was interrupted. With
+    several processes each must be given the same folder; the first alone writes to it.
     """
     keras.config.set_dtype_policy(chosen.precision)
     dataset = data.load(chosen.dataset)
+    test = dataset.splits["test"]
     split = data.subset(dataset.splits["train"], chosen.train_images)
     steps = data.steps_per_epoch(split, chosen)
-    model = build(chosen, dataset, seed)
-    optimize.compile_(model, chosen, steps)
-    build_metrics(model, len(dataset.names))
-    if not resume:
-        for path in state.found(output):
-            path.unlink()
-    position = state.restore(output, model)
-    fit(model, chosen, split, seed, progress.Progress(output, chosen, position, steps, save_every))
-    if chosen.ema:
-        model.optimizer.finalize_variable_values(model.trainable_variables)
-    save_weights(output / "weights.safetensors", model)
-    test = dataset.splits["test"]
+    with devices.scope():
+        model = build(chosen, dataset, seed)
+        optimize.compile_(model, chosen, steps)
+        build_metrics(model, len(dataset.names))
+        devices.prepare(model)
+        position = _position(output, model, resume, devices)
+        log = progress.Progress(output, chosen, position, steps, save_every, devices)
+        fit(model, chosen, split, seed, log, _watchers(log, test, tensorboard))
+        if chosen.ema:
+            optimize.average(model)
+        devices.settle(model)
+        save_weights(output / "weights.safetensors", model, devices)
+        right = accuracy(model, test, chosen.sizes[-1][1], devices, chosen.test_crop)
     seconds = sum(row["seconds"] for row in position.history)
     images = position.epoch * steps * chosen.batch_size
     multiplied = macs.of_recipe(chosen, len(dataset.names))
     return {
         "dataset": dataset.title,
-        "train_images": len(split.labels),
+        "train_images": len(split),
         "test_fingerprint": test.fingerprint(),
-        "accuracy": accuracy(model, test, chosen.sizes[-1][1]),
+        "accuracy": right,
+        "summary": _summary(chosen, right, len(test), seed),
         "seed": seed,
         "epochs": position.epoch,
         "hours": round(seconds / 3600, 3),
@@ -91,12 +129,55 @@ def train(
         "recipe": chosen.told(),
         "commit": _commit(),
         "hardware": hardware(),
+        "distribution": devices.told(),
         "software": f"keras {keras.__version__}, {keras.backend.backend()} backend, "
         f"python {platform.python_version()}",
     }
 
 
-def fit(model, chosen: recipe.Recipe, split: data.Split, seed: int, log: progress.Progress) -> None:
+def _summary(chosen: recipe.Recipe, right: float, images: int, seed: int) -> str:
+    """A result in a line."""
+    net = f"{chosen.model} with {chosen.attention}" if chosen.attention else chosen.model
+    told = f"{right:.2%} of {images} test images right"
+    return f"{net} on {chosen.dataset}, seed {seed}: {told} after {chosen.epochs} epochs"
+
+
+def _position(output: pathlib.Path, model, resume: bool, devices) -> state.Position:
+    """Where the run goes on, with the model as it was there.
+
+    Raises: ValueError where a process sees other states than the first.
+    """
+    if not resume and devices.first:
+        for path in state.found(output):
+            path.unlink()
+    position = state.restore(output, model) if resume else state.Position()
+    for number in (position.epoch, position.step):
+        if devices.from_first(number) != number:
+            raise ValueError(
+                f"Every process needs the same output folder. Received: output={str(output)!r}, "
+                f"whose newest state is not that of the first process"
+            )
+    return position
+
+
+def _watchers(log: progress.Progress, test, tensorboard: bool) -> list[keras.callbacks.Callback]:
+    """What shows a run beside its log: a bar on a terminal, and what TensorBoard reads."""
+    if not log.devices.first:
+        return []
+    chosen, found = log.chosen, []
+    if sys.stdout.isatty():
+        found.append(bar.Bar(chosen, log.steps, log.position.step))
+    if tensorboard:
+        # Maps are of one device's network.
+        count = min(4, len(test)) if log.devices.kind == "none" else 0
+        images = test.test(np.arange(count), chosen.sizes[-1][1], chosen.test_crop) if count else []
+        found.append(board.Board(log.output / "board", images))
+    return found
+
+
+def fit(
+    model, chosen: recipe.Recipe, split: data.Split, seed: int, log: progress.Progress, watchers=()
+) -> None:
     """Train from where `log` is to the end, an epoch that was begun by itself."""
     position, start = log.position, 0
     for epochs, size in chosen.sizes:
@@ -106,12 +187,13 @@ def fit(model, chosen: recipe.Recipe, split: data.Split, seed: int, log: progres
             last = first + 1 if step else start
             span = {"first": first, "last": last, "skip": step}
             model.fit(
-                data.batches(split, chosen, size=size, seed=seed, **span),
+                log.devices.feed(data.batches(split, chosen, size=size, seed=seed, **span)),
                 initial_epoch=first,
                 epochs=last,
                 steps_per_epoch=log.steps - step,
-                callbacks=[log],
-                verbose=1 if sys.stdout.isatty() else 0,
+                callbacks=[*watchers, log],
+                shuffle=False,
+                verbose=0,
             )
 
 
@@ -139,7 +221,10 @@ def build(chosen: recipe.Recipe, dataset: data.Dataset, seed: int) -> keras.Mode
         model = fresh(chosen.attention)
         for layer in plain.layers:
             if layer.weights and not layer.name.endswith("_attention"):
-                model.get_layer(layer.name).set_weights(layer.get_weights())
+                for weight, twin in zip(
+                    model.get_layer(layer.name).weights, layer.weights, strict=True
+                ):
+                    weight.assign(twin)
     if chosen.whiten:
         whiten.fill(model, dataset.splits["train"], chosen)
     for layer in model.layers:
@@ -147,17 +232,27 @@ def build(chosen: recipe.Recipe, dataset: data.Dataset, seed: int) -> keras.Mode
     return model
 
 
-def accuracy(model: keras.Model, split: data.Split, size: int) -> float:
-    """Share of right answers for images of `size` pixels a side, without augmentation."""
-    images = np.asarray(augment.resize(split.images, size))
+def accuracy(
+    model: keras.Model,
+    split: data.Split | data.Stream,
+    size: int,
+    devices: distribute.Devices = distribute.ONE,
+    share: float = 1.0,
+) -> float:
+    """Share of right answers for the middle `share` of images at `size` pixels a side."""
+    if devices.kind != "none":
+        return score.accuracy(model, split, size, share, devices)
+    images = data.test_images(split, size, share)
     logits = model.predict(images, batch_size=250, verbose=0)
     return float(np.mean(np.argmax(logits, -1) == split.labels))
 
 
-def save_weights(path: pathlib.Path, model: keras.Model) -> None:
+def save_weights(path: pathlib.Path, model: keras.Model, devices=distribute.ONE) -> None:
     from safetensors.numpy import save_file
 
-    arrays = {w.path: np.array(keras.ops.convert_to_numpy(w), order="C") for w in model.weights}
+    arrays = {w.path: np.array(distribute.numpy(w.value), order="C") for w in model.weights}
+    if not devices.first:
+        return
     beside = path.with_suffix(".part")
     save_file(arrays, beside)
     os.replace(beside, path)
@@ -186,6 +281,8 @@ def _commit() -> str:
 
 def _chosen(options) -> recipe.Recipe:
     """The recipe with the fields of the command line."""
+    if options.tensorboard and importlib.util.find_spec("tensorboard") is None:
+        raise ValueError("--tensorboard needs the tensorboard package: pip install tensorboard")
     attention = _literal(options.attention) if options.attention else None
     chosen = recipe.find(options.recipe)(attention, options.quick)
     if attention not in controls.NAMES:
@@ -267,6 +364,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="seconds, on generated images")
     parser.add_argument(
         "--save-every", type=float, default=300, metavar="SECONDS", help="default: 300"
+    )
+    parser.add_argument(
+        "--distribute", default="none", choices=distribute.KINDS, help="see docs/scaling.md"
+    )
+    parser.add_argument(
+        "--tensorboard", action="store_true", help="write events for it into board/ of --output"
     )
     parser.add_argument("--restart", action="store_true", help="ignore the state in --output")
     return parser

@@ -19,7 +19,7 @@ def fill(model: keras.Model, split: data.Split, chosen: Recipe) -> None:
     """
     layer = model.get_layer("whiten_conv")
     rows, columns, channels, filters = layer.kernel.shape
-    images = split.images[:IMAGES] / 255.0
+    images = data.sample(split, IMAGES, chosen.sizes[-1][1]) / 255.0
     images = ((images - chosen.mean) / chosen.std).astype("float32")
     windows = np.lib.stride_tricks.sliding_window_view(images, (rows, columns), axis=(1, 2))
     patches = windows.transpose(0, 1, 2, 4, 5, 3).reshape(-1, rows * columns * channels)

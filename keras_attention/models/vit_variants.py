@@ -65,7 +65,12 @@ MEDIUM_GAP = {
 }  # fmt: skip
 # For images of 32 pixels: that of github.com/omihub777/ViT-CIFAR, a narrower one, and CCT-7/3x1 of
 # Hassani et al., arXiv:2104.05704, whose pooling has one bias more, which its softmax takes away.
-CIFAR = {"width": 384, "depths": (7,), "hidden": 384, "attention": {"type": "mhsa", "num_heads": 12}}
+CIFAR = {
+    "width": 384,
+    "depths": (7,),
+    "hidden": 384,
+    "attention": {"type": "mhsa", "num_heads": 12},
+}
 CIFAR_SMALL = {
     "width": 192, "depths": (6,), "hidden": 768, "attention": {"type": "mhsa", "num_heads": 3},
     "class_token": False, "pool": "mean",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from benchmarks import fused, hashing, memory, timing
+from benchmarks import engine, fused, hashing, memory, pipeline, timing
 from benchmarks import layers as tables
 from benchmarks.peers import PEERS
 from keras_attention import layers
@@ -60,3 +60,16 @@ def test_what_a_hash_adds():
     found = hashing.summary([(one, {**one, "wall": 1.9}), (one, {**one, "wall": 2.1})])
     assert found["share"] == [0.0, -0.05, 0.05]
     assert found["waited_share"] == [0.05] * 3 and found["first_waited_share"] == [0.05] * 3
+
+
+# On torch alone, where no step is compiled; what is timed is the same on all backends.
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="asked once")
+def test_the_engine_and_the_pipeline_are_timed():
+    narrow = {"model_options": {"width": 2, "stem": "small"}, "batch_size": 8}
+    policy = keras.config.dtype_policy()
+    found = engine.compare(2, 2, **narrow)
+    keras.config.set_dtype_policy(policy)
+    assert found["lowest"] <= found["ratio"] <= found["highest"] and found["cpu"] > 0
+    slow = iter(lambda: time.sleep(0.002), 0)
+    made, steps = pipeline.rates(slow, lambda: time.sleep(0.001), 3, 3)
+    assert 0 < made < 500 and 1.2 * made < steps < 1000

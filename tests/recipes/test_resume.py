@@ -25,9 +25,20 @@ def stop(monkeypatch, at):
     monkeypatch.setattr(state, "save", save_and_stop)
 
 
-@pytest.mark.parametrize("at", [(1, 0), (1, 3)], ids=["between epochs", "within one"])
-def test_a_run_goes_on_where_it_stopped(at, tmp_path, monkeypatch):
-    chosen = tiny(sizes=((2, 8), (1, 16)), mixup=0.2, cutmix=1.0)
+# Networks with moving means, and with draws of their own.
+NORMS = {"model": "airbench94", "model_options": {"width": 2}}
+DRAWS = {
+    "model": "vit_cifar_192x6",
+    "model_options": {"width": 12, "depths": (2,), "hidden": 8, "patch": 8, "drop_path": 0.3},
+}
+
+
+@pytest.mark.parametrize(
+    ("at", "net"), [((2, 0), NORMS), ((0, 3), DRAWS)], ids=["between epochs", "within one"]
+)
+def test_a_run_goes_on_where_it_stopped(at, net, tmp_path, monkeypatch):
+    monkeypatch.setattr(train.macs, "of_recipe", lambda *_: None)  # a process that takes seconds
+    chosen = tiny(sizes=((2, 16), (1, 32)), mixup=0.2, cutmix=1.0, ema=0.5, **net)
     for name in ("whole", "parts"):
         (tmp_path / name).mkdir()
     whole = train.train(chosen, 1, tmp_path / "whole", save_every=0)

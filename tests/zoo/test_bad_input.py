@@ -313,9 +313,8 @@ def test_damage_on_the_way_is_fetched_again_once_and_then_refused(name, files, s
     with pytest.raises(zoo.IntegrityError, match=f"{name} at .*even after a second download"):
         zoo.load(NAME)
     assert len(server.asked(f"/{name}", "GET")) == 2
-    # Nor is it left for other programs, as a link or as what that led to.
     cache = pathlib.Path(constants.HF_HUB_CACHE)
-    assert not list(cache.glob(f"*/snapshots/*/{name}"))
+    assert not list(cache.glob(f"*/snapshots/*/{name}"))  # nor is it left for other programs
     assert hashlib.sha256(files[name]).hexdigest() not in {p.name for p in cache.glob("*/blobs/*")}
     fault.times = 0
     assert zoo.load(NAME).output_shape == (None, 3)

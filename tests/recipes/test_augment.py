@@ -1,0 +1,132 @@
+"""Augmentation against NumPy. No backend has a part in it."""
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from recipes import augment, photometric
+from tests.recipes.test_recipes import tiny
+
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "torch", reason="no backend has a part in it"
+)
+
+
+def images(count=40, side=8, channels=3):
+    shape = (count, side, side, channels)
+    return np.random.default_rng(0).integers(0, 256, shape, dtype="uint8")
+
+
+def rng():
+    return np.random.default_rng(1)
+
+
+def test_mistakes():
+    with pytest.raises(ValueError, match="Did you mean 'flip'"):
+        augment.apply(None, tiny(augment=("flipp",)), [0, 0])
+    with pytest.raises(ValueError, match="resized_crop must come first"):
+        augment.check(tiny(augment=("flip", "resized_crop")))
+
+
+def test_crop_flip_and_cutout():
+    chosen, x = tiny(crop_padding=2, cutout_size=4), images()
+    cropped = augment.crop(x, chosen, rng())
+    padded = np.pad(x, [(0, 0), (2, 2), (2, 2), (0, 0)], mode="reflect")
+    windows = [
+        [(i, j) for i in range(5) for j in range(5) if (p[i : i + 8, j : j + 8] == c).all()]
+        for p, c in zip(padded, cropped, strict=True)
+    ]
+    assert all(windows) and len({w[0] for w in windows}) > 10
+    flipped = augment.flip(x, chosen, rng())
+    mirrored = [(f == i[:, ::-1]).all() for f, i in zip(flipped, x, strict=True)]
+    same = [(f == i).all() for f, i in zip(flipped, x, strict=True)]
+    assert all(a != b for a, b in zip(mirrored, same, strict=True)) and 8 < sum(mirrored) < 32
+    cut = augment.cutout(x, chosen, rng())
+    hidden = (cut == np.round(255 * np.array(chosen.mean))).all(-1)
+    np.testing.assert_array_equal(cut[~hidden], x[~hidden])
+    assert hidden.sum((1, 2)).max() == 16 and hidden.sum((1, 2)).min() >= 4
+
+
+def test_erased_rectangles():
+    x = np.zeros((200, 32, 32, 1), "uint8")
+    changed = augment.erase(x, tiny(erase_chance=0.5), rng())[..., 0] > 0
+    met = changed.any((1, 2))
+    assert 70 < met.sum() < 130
+    rows, columns = changed.any(2).sum(1)[met], changed.any(1).sum(1)[met]
+    area, ratio = rows * columns / 32**2, columns / rows
+    assert 0.01 < area.min() < 0.06 < 0.25 < area.max() < 0.36
+    assert 0.2 < ratio.min() < 0.6 and 1.6 < ratio.max() < 5
+    assert (changed[met].sum((1, 2)) > 0.9 * rows * columns).all()
+    assert not augment.erase(x, tiny(erase_chance=0.0), rng()).any()
+
+
+def test_boxes_of_resized_crops():
+    draw = augment.boxes(tiny(augment=("resized_crop",), crop_area=0.2), [0, 0])
+    found = np.array([draw((80, 60)) for _ in range(300)])
+    sides = found[:, 2:] - found[:, :2]
+    assert found.min() == 0 and (found.max(0) <= (80, 60, 80, 60)).all()
+    area, ratio = sides.prod(1) / 4800, sides[:, 0] / sides[:, 1]
+    assert 0.19 < area.min() < 0.25 and 0.9 < area.max() <= 1
+    assert 0.72 < ratio.min() < 0.78 and 1.28 < ratio.max() < 1.37
+    assert draw((900, 10)) == (443, 0, 456, 10)
+    assert draw((10, 900)) == (0, 443, 10, 456)
+    assert augment.boxes(tiny(), [0, 0]) is None
+
+
+@pytest.mark.parametrize("kind", ["mixup", "cutmix"])
+def test_mixtures(kind):
+    x, y = images(6).astype("float32"), np.eye(6, dtype="float32")
+    for step in range(10):
+        mixed, targets = augment.mix(x, y, tiny(**{kind: 1.0}), [3, step])
+        assert mixed.dtype == targets.dtype == "float32"
+        share = targets[0, 0]
+        np.testing.assert_allclose(targets, share * y + (1 - share) * y[::-1], rtol=1e-6)
+        if kind == "mixup":
+            np.testing.assert_allclose(mixed, share * x + (1 - share) * x[::-1], rtol=1e-5)
+        else:
+            kept = (mixed == x).all((0, 3))
+            assert share == pytest.approx(kept.mean())
+            np.testing.assert_array_equal(mixed[:, ~kept], x[::-1][:, ~kept])
+    assert augment.mix(x, y, tiny(), [3, 0])[0] is x
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("name", ["jitter", "three_augment", "rand_augment"])
+def test_steps_by_pillow(name, channels):
+    x = images(30, 16, channels)
+    chosen = tiny(mean=(0.5,) * channels)
+    once, again = (augment.STEPS[name](x, chosen, rng()) for _ in range(2))
+    np.testing.assert_array_equal(once, again)
+    assert once.shape == x.shape and once.dtype == "uint8" and not np.array_equal(once, x)
+    if name == "jitter":
+        still = augment.STEPS[name](x, tiny(jitter=0.0), rng())
+        np.testing.assert_array_equal(still, x)
+
+
+def test_three_augment_is_one_of_three():
+    x = images(60, 16)
+    kinds = set()
+    for before, after in zip(x, photometric.three_augment(x, tiny(), rng()), strict=True):
+        grey = (after == after[..., :1]).all()
+        solarised = np.array_equal(after, np.where(before < 128, before, 255 - before))
+        assert not (grey and solarised)
+        kinds.add("grey" if grey else "solarised" if solarised else "blurred")
+        assert grey or solarised or after.std() < before.std()
+    assert len(kinds) == 3
+
+
+def test_operations_of_rand_augment():
+    before = images(1, 16)[0] // 2 + 40
+    image, fixed = Image.fromarray(before), {"_identity", "_autocontrast", "_equalize"}
+    for operation in photometric.OPERATIONS:
+        for way in (-1, 1):
+            strong = np.asarray(operation(image, way, 1.0, (1, 2, 3)))
+            changes = operation.__name__ != "_identity"
+            assert np.array_equal(strong, before) != changes and strong.shape == before.shape
+            if operation.__name__ not in fixed:
+                still = np.asarray(operation(image, way, 0.0, (1, 2, 3)))
+                np.testing.assert_array_equal(still, before)
+    moved = np.asarray(photometric.OPERATIONS[-2](image, 1, 1 / photometric.SHIFT / 4, (1, 2, 3)))
+    np.testing.assert_array_equal(moved[:, :12], before[:, 4:])
+    assert (moved[:, 12:] == (1, 2, 3)).all()
