@@ -99,11 +99,9 @@ def render(name: str) -> str:
 def parity(name: str) -> str:
     """The measured differences on each backend, in words."""
     found = json.loads(PARITY.read_text("utf-8"))[_row(name)]["errors"]
-    told = [
-        f"{max(errors.values()):.1e} on {backend} (images of {' and '.join(errors)} pixels)"
-        for backend, errors in found.items()
-    ]
-    return ", ".join(told)
+    told = [f"{max(errors.values()):.1e} on {backend}" for backend, errors in found.items()]
+    sizes = " and ".join(next(iter(found.values())))
+    return f"{', '.join(told)}, the larger of images of {sizes} pixels"
 
 
 def _row(name: str) -> str:
