@@ -35,6 +35,13 @@ def _on_tensorflow_cpu() -> bool:
     return not tf.config.list_physical_devices("GPU") and not tf.config.list_logical_devices("TPU")
 
 
+def check(chosen: Recipe) -> None:
+    """Raise ValueError for a word that no table here has."""
+    one_of(OPTIMIZERS, "recipe", optimizer=chosen.optimizer)
+    one_of(LOSSES, "recipe", loss=chosen.loss)
+    one_of(SHAPES, "recipe", schedule=chosen.schedule)
+
+
 def make(model: keras.Model, chosen: Recipe, rate) -> keras.optimizers.Optimizer:
     """The recipe's optimiser, built for the model's weights."""
     kind = OPTIMIZERS[one_of(OPTIMIZERS, "recipe", optimizer=chosen.optimizer)]

@@ -24,6 +24,7 @@ import numpy as np
 import keras_attention as ka
 
 from . import (
+    augment,
     bar,
     board,
     controls,
@@ -287,7 +288,12 @@ def _chosen(options) -> recipe.Recipe:
     chosen = recipe.find(options.recipe)(attention, options.quick)
     if attention not in controls.NAMES:
         ka.layers.get(attention)  # a mistyped layer is told before any data is read
-    return chosen.replace(**dict(_field(text) for text in options.set))
+    chosen = chosen.replace(**dict(_field(text) for text in options.set))
+    optimize.check(chosen)
+    augment.check(chosen)
+    if chosen.pretrained:
+        ka.zoo.info(chosen.pretrained)
+    return chosen
 
 
 def _tell(chosen: recipe.Recipe) -> int:

@@ -71,3 +71,12 @@ def test_a_global_precision_reaches_the_sublayers():
     layer = SqueezeExcite()
     layer.build((1, 4, 4, 16))
     assert layer.squeeze.dtype_policy.name == "mixed_bfloat16"
+
+
+@pytest.mark.parametrize("size", [8, None])
+def test_an_unknown_batch_stays_unknown(size):
+    """On JAX shapes are inferred with a batch that stands for it."""
+    layer = SqueezeExcite(2)
+    y, gate = layer(keras.Input((size, size, 4)), return_attention_scores=True)
+    assert y.shape == (None, size, size, 4) and gate.shape[0] is None
+    assert layer(keras.KerasTensor((3, 8, 8, 4))).shape == (3, 8, 8, 4)

@@ -80,6 +80,10 @@ def test_names_and_mistypes():
         (["cifar10_resnet18w16", "--attention", "cbma"], "Did you mean 'cbam'"),
         (["cifar10_resnet18w16", "--set", "learning_rat=1"], "Did you mean 'learning_rate'"),
         (["cifar10_resnet18w16", "--set", "seed"], "--set needs field=value"),
+        (["cifar10_resnet18w16", "--set", "optimizer=adamx"], "Did you mean 'adamw'"),
+        (["cifar10_resnet18w16", "--set", "schedule=cos"], "Did you mean 'cosine'"),
+        (["cifar10_resnet18w16", "--set", "augment=('flipp',)"], "Did you mean 'flip'"),
+        (["flowers5_finetune", "--set", "pretrained=resnet18w16_cifar01"], "resnet18w16_cifar10"),
     ],
 )
 def test_mistakes_on_the_command_line_are_one_line(words, message, capsys, tmp_path):
