@@ -8,6 +8,7 @@ from keras import ops
 
 from keras_attention.layers.checks import one_of
 
+from . import fused
 from .recipe import Recipe
 
 
@@ -16,6 +17,7 @@ def compile_(model: keras.Model, chosen: Recipe, steps: int) -> None:
 
     `steps` are those of one epoch.
     """
+    fused.norms(model)
     optimizer = make(model, chosen, Schedule.of(chosen, steps * chosen.epochs))
     loss = LOSSES[one_of(LOSSES, "recipe", loss=chosen.loss)]
     model.compile(

@@ -1,0 +1,68 @@
+"""TensorFlow's one kernel trains as Keras's composed norm does."""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_attention as ka
+from recipes import fused
+
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="the other backends keep Keras's norms"
+)
+OPTIONS = {"num_classes": 3, "input_shape": (16, 16, 1), "mean": (0.5,), "std": (0.5,)}
+
+
+def trained(name, prepare):
+    """The losses of three steps and the weights after them, and the model."""
+    keras.utils.set_random_seed(0)
+    model = ka.models.build(name, "cbam", width=16, **OPTIONS)
+    prepare(model)
+    draws = np.random.default_rng(0)
+    for layer in norms(model):
+        if layer.scale:
+            layer.gamma.assign(draws.uniform(0.5, 1.5, layer.gamma.shape))
+    model.compile(
+        keras.optimizers.SGD(0.05, 0.9),
+        keras.losses.CategoricalCrossentropy(from_logits=True),
+        jit_compile=False,
+    )
+    x = draws.uniform(0, 255, (8, 16, 16, 1)).astype("float32")
+    y = np.eye(3, dtype="float32")[np.arange(8) % 3]
+    losses = [float(model.train_on_batch(x, y)) for _ in range(3)]
+    return losses, {w.path: np.array(w) for w in model.weights}, model
+
+
+def norms(model):
+    found = model._flatten_layers()
+    return [layer for layer in found if isinstance(layer, keras.layers.BatchNormalization)]
+
+
+@pytest.mark.parametrize("name", ["preact_resnet20", "airbench94"])
+def test_a_fused_norm_trains_as_the_composed_one(name):
+    losses, weights, _ = trained(name, lambda model: None)
+    found, after, model = trained(name, fused.norms)
+    assert all(type(layer) is not keras.layers.BatchNormalization for layer in norms(model))
+    np.testing.assert_allclose(found, losses, rtol=1e-5)
+    for path, weight in weights.items():
+        np.testing.assert_allclose(after[path], weight, rtol=1e-4, atol=2e-5, err_msg=path)
+
+
+def test_frozen_norms_keep_their_averages():
+    keras.utils.set_random_seed(0)
+    model = ka.models.build("preact_resnet20", **OPTIONS)
+    x = np.random.default_rng(0).uniform(0, 255, (4, 16, 16, 1)).astype("float32")
+    for layer in norms(model):
+        layer.trainable = False
+    wanted = np.array(model(x, training=True))
+    fused.norms(model)
+    np.testing.assert_array_equal(np.array(model(x, training=True)), wanted)
+
+
+def test_other_norms_are_left_alone():
+    model = keras.Sequential([keras.Input((5, 4)), keras.layers.BatchNormalization()])
+    x = np.random.default_rng(0).normal(size=(6, 5, 4)).astype("float32")
+    wanted = np.array(model(x, training=True))
+    model.layers[0].moving_mean.assign(np.zeros(4))
+    fused.norms(model)
+    np.testing.assert_array_equal(np.array(model(x, training=True)), wanted)
