@@ -14,7 +14,8 @@ from . import photometric
 from .recipe import Recipe
 from .splits import Draw
 
-RESIZED_CROP = "resized_crop"
+# Those that need more than a batch and its draws.
+RESIZED_CROP, ALTERNATING_FLIP = "resized_crop", "alternating_flip"
 # Width divided by height.
 RATIOS = (3 / 4, 4 / 3)
 ERASED, ERASED_RATIOS = (0.02, 1 / 3), (0.3, 1 / 0.3)
@@ -26,24 +27,36 @@ def check(recipe: Recipe) -> None:
     for number, name in enumerate(recipe.augment):
         if name == RESIZED_CROP and number:
             raise ValueError(f"{RESIZED_CROP} must come first. Received: augment={recipe.augment}")
-        if name not in STEPS and name != RESIZED_CROP:
-            known = [RESIZED_CROP, *STEPS]
+        known = [RESIZED_CROP, ALTERNATING_FLIP, *STEPS]
+        if name not in known:
             raise ValueError(
                 f"Unknown augmentation.{nearest(name, known)} Received: {name!r}. "
                 f"Known: {', '.join(known)}."
             )
 
 
-def apply(x: np.ndarray, recipe: Recipe, seed: list[int]) -> np.ndarray:
+def apply(x: np.ndarray, recipe: Recipe, seed: list[int], mirrored: np.ndarray) -> np.ndarray:
     """`x` (B, H, W, C), uint8, after the steps that the recipe names, in their order.
 
-    A resized crop has been made when the images were taken.
+    A resized crop has been made when the images were taken. `mirrored` (B) tells which images an
+    alternating flip turns.
     """
     check(recipe)
     for number, name in enumerate(recipe.augment):
-        if name in STEPS:
+        if name == ALTERNATING_FLIP:
+            x = _mirror(x, mirrored)
+        elif name in STEPS:
             x = STEPS[name](x, recipe, np.random.default_rng([*seed, number]))
     return x
+
+
+def alternating(count: int, seed: int, epoch: int) -> np.ndarray:
+    """Which of `count` images are mirrored in an epoch: half of them, and the others in the next.
+
+    Reference: Jordan, arXiv:2404.00498, section 3.6.
+    """
+    first = np.random.default_rng([seed, FLIPPED]).random(count) < 0.5
+    return first ^ bool(epoch % 2)
 
 
 def boxes(recipe: Recipe, seed: list[int]) -> Draw | None:
@@ -89,7 +102,10 @@ def crop(x, recipe: Recipe, rng):
 
 def flip(x, recipe: Recipe, rng):
     """Mirror every other image, left to right, by chance."""
-    chosen = rng.random(len(x)) < 0.5
+    return _mirror(x, rng.random(len(x)) < 0.5)
+
+
+def _mirror(x, chosen):
     x = x.copy()
     x[chosen] = x[chosen, :, ::-1]
     return x
@@ -152,7 +168,7 @@ def _paste(x, share, rng):
 
 MODES = ("constant", "reflect")
 # Far beyond the numbers of the steps, so that no two draws have the same seed.
-BOXES, MIXED, ORDER = 1000, 1001, 1002
+BOXES, MIXED, ORDER, FLIPPED = 1000, 1001, 1002, 1003
 STEPS = {
     "crop": crop,
     "cutout": cutout,

@@ -109,13 +109,15 @@ def batches(
     steps = steps_per_epoch(split, recipe)
     targets = np.eye(split.classes, dtype="float32")
     shuffled = functools.lru_cache(2)(functools.partial(order, len(split), recipe.repeats, seed))
+    turned = functools.lru_cache(2)(functools.partial(augment.alternating, len(split), seed))
 
     def batch(step):
         epoch, within = divmod(int(step), steps)
         places = shuffled(epoch)[within * recipe.batch_size :][: recipe.batch_size]
         draw = augment.boxes(recipe, [seed, step])
         x, labels = split.take(places, size, draw)
-        x = pictures.resize(augment.apply(x, recipe, [seed, step]), size)
+        mirrored = turned(epoch)[places]
+        x = pictures.resize(augment.apply(x, recipe, [seed, step], mirrored), size)
         return augment.mix(x, targets[labels], recipe, [seed, step])
 
     numbers = grain.MapDataset.range(first * steps + skip, last * steps)

@@ -2,13 +2,14 @@
 
 import math
 import re
+from collections.abc import Mapping
 
 import keras
 from keras import ops
 
 from keras_attention.layers.checks import one_of
 
-from . import fused
+from . import fused, lookahead
 from .recipe import Recipe
 
 
@@ -18,7 +19,8 @@ def compile_(model: keras.Model, chosen: Recipe, steps: int) -> None:
     `steps` are those of one epoch.
     """
     fused.norms(model)
-    optimizer = make(model, chosen, Schedule.of(chosen, steps * chosen.epochs))
+    steps *= chosen.epochs
+    optimizer = make(model, chosen, Schedule.of(chosen, steps), steps)
     loss = LOSSES[one_of(LOSSES, "recipe", loss=chosen.loss)]
     model.compile(
         optimizer,
@@ -38,23 +40,31 @@ def _on_tensorflow_cpu() -> bool:
 
 
 def check(chosen: Recipe) -> None:
-    """Raise ValueError for a word that no table here has."""
+    """Raise ValueError for a word that no table here has, and for averages of two kinds."""
     one_of(OPTIMIZERS, "recipe", optimizer=chosen.optimizer)
     one_of(LOSSES, "recipe", loss=chosen.loss)
     one_of(SHAPES, "recipe", schedule=chosen.schedule)
+    if chosen.lookahead and (chosen.ema or chosen.accumulate > 1):
+        raise ValueError(
+            "lookahead goes without ema and without accumulate. Received: "
+            f"lookahead={chosen.lookahead}, ema={chosen.ema}, accumulate={chosen.accumulate}"
+        )
 
 
-def make(model: keras.Model, chosen: Recipe, rate) -> keras.optimizers.Optimizer:
-    """The recipe's optimiser, built for the model's weights."""
+def make(model: keras.Model, chosen: Recipe, rate, steps: int = 1) -> keras.optimizers.Optimizer:
+    """The recipe's optimiser for so many steps in all, built for the model's weights."""
     kind = OPTIMIZERS[one_of(OPTIMIZERS, "recipe", optimizer=chosen.optimizer)]
-    multipliers = rates(model, chosen)
-    if set(multipliers.values()) != {1.0}:
-        kind = with_rates(kind, model, multipliers)
+    multipliers, ends = rates(model, chosen), _ends(model, chosen, steps)
+    if set(multipliers.values()) != {1.0} or ends:
+        kind = with_rates(kind, model, multipliers, ends)
     options = {"momentum": chosen.momentum, "nesterov": chosen.nesterov}
     options = options if chosen.optimizer == "sgd" else {}
     # Keras averages after each of the batches of an accumulated step.
     momentum = chosen.ema ** (1 / chosen.accumulate)
     averaged = {"use_ema": True, "ema_momentum": momentum} if chosen.ema else {}
+    if chosen.lookahead:
+        kind = lookahead.with_lookahead(kind, chosen.lookahead, steps)
+        averaged = {"use_ema": True, "ema_overwrite_frequency": chosen.lookahead}
     optimizer = kind(
         rate,
         weight_decay=chosen.weight_decay or None,
@@ -63,13 +73,16 @@ def make(model: keras.Model, chosen: Recipe, rate) -> keras.optimizers.Optimizer
         **options,
         **averaged,
     )
-    if not chosen.decay_all:
-        spared = [w for w in model.trainable_variables if w.path.rsplit("/", 1)[-1] in SPARED]
-        optimizer.exclude_from_weight_decay(spared)
+    spared = [w for w in model.trainable_variables if _spared(w.path, chosen) or w.path in ends]
+    optimizer.exclude_from_weight_decay(spared)
     optimizer.build(model.trainable_variables)
     # Each `fit` would end with this, and a run that goes on would go on from the averages.
     optimizer.finalize_variable_values = _nothing
     return optimizer
+
+
+def _spared(path: str, chosen: Recipe) -> bool:
+    return not chosen.decay_all and path.rsplit("/", 1)[-1] in SPARED
 
 
 def average(model: keras.Model) -> None:
@@ -109,14 +122,29 @@ def rates(model: keras.Model, chosen: Recipe) -> dict[str, float]:
     return found
 
 
-def with_rates(kind: type, model: keras.Model, multipliers: dict[str, float]) -> type:
-    """An optimiser class with another rate for some weights."""
-    factors = [multipliers[weight.path] for weight in model.trainable_variables]
+def _ends(model: keras.Model, chosen: Recipe, steps: int) -> dict[str, int]:
+    """After how many steps the training of a weight ends, by path, where that is before the end."""
+    return {
+        weight.path: round(share * steps)
+        for weight in model.trainable_variables
+        for word, share in chosen.until.items()
+        if word in weight.path
+    }
+
+
+def with_rates(
+    kind: type, model: keras.Model, multipliers: dict[str, float], ends: Mapping[str, int] = {}
+) -> type:
+    """An optimiser class with another rate for some weights, and none after their end."""
+    paths = [weight.path for weight in model.trainable_variables]
 
     class WithRates(kind):
         def update_step(self, gradient, variable, learning_rate):
             # TensorFlow hands out a value, or the copy of one device: Keras knows whose.
-            factor = factors[self._get_variable_index(variable)]
+            path = paths[self._get_variable_index(variable)]
+            factor = multipliers[path]
+            if path in ends:
+                factor = factor * ops.cast(self.iterations < ends[path], learning_rate.dtype)
             super().update_step(gradient, variable, learning_rate * factor)
 
     return WithRates

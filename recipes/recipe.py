@@ -24,7 +24,8 @@ class Recipe:
     length of an epoch stays, one in `repeats` images an epoch. "erase" meets an image with
     `erase_chance`, "jitter" changes by a factor of up to 1 + `jitter`, and "rand_augment" does
     `rand_ops` operations of a strength of `rand_magnitude` in 0 to 10, with deviation
-    `rand_spread`. Tests see the middle of an image, `test_crop` of its shorter side.
+    `rand_spread`. Tests see the middle of an image, `test_crop` of its shorter side; with
+    `test_views` the logits are a mean over six views of it, mirrored and shifted by a pixel.
 
     Optimiser. `schedule` is one of `optimize.SHAPES`; `warmup` is the share of all steps in which
     the rate rises from `start_rate` to `learning_rate`, and `final_rate` is where it ends, both as
@@ -34,9 +35,12 @@ class Recipe:
     weight_decay * (1 - momentum), which ends in the same place. It leaves out biases, the scales
     and shifts of normalisations, positions and class tokens, unless `decay_all`. `rates`
     multiplies the rate of the weights whose path contains a word, but not their decay, and
-    `layer_decay` the rate of each block by that once more than that of the next;
+    `layer_decay` the rate of each block by that once more than that of the next; `until` ends the
+    training of the weights whose path contains a word after that share of all steps, and they do
+    not decay;
     `freeze` names what is not trained at all. `ema` is the momentum of averaged weights, which are
-    then the result; 0 for none.
+    then the result; 0 for none. With `lookahead` the weights are drawn back to a slow average of
+    themselves every so many steps, and the slow ones are the result.
 
     Model. `pretrained` is a model of the zoo to start from, with a new classifier. `whiten` gives
     the first convolution of an airbench network the principal directions of the images' patches.
@@ -64,6 +68,7 @@ class Recipe:
     rand_spread: float = 0.5
     repeats: int = 1
     test_crop: float = 1.0
+    test_views: bool = False
     mixup: float = 0.0
     cutmix: float = 0.0
     optimizer: str = "sgd"
@@ -83,7 +88,9 @@ class Recipe:
     clip_norm: float | None = None
     accumulate: int = 1
     ema: float = 0.0
+    lookahead: int = 0
     rates: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    until: Mapping[str, float] = dataclasses.field(default_factory=dict)
     layer_decay: float = 1.0
     freeze: tuple[str, ...] = ()
     whiten: bool = False

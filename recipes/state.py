@@ -18,7 +18,8 @@ KEPT = 2
 class Position:
     """How far a run is: whole epochs, steps of the next one, and what was logged.
 
-    `seconds` are those that the steps of the next epoch took, `metrics` what they added up to.
+    `seconds` are those that the steps of the next epoch took, `metrics` what they added up to;
+    `commits` are those of this project that the run had a part from, in their order.
     """
 
     epoch: int = 0
@@ -26,6 +27,7 @@ class Position:
     seconds: float = 0.0
     metrics: list[float] = dataclasses.field(default_factory=list)
     history: list[dict] = dataclasses.field(default_factory=list)
+    commits: list[str] = dataclasses.field(default_factory=list)
 
 
 def save(folder: pathlib.Path, model: keras.Model, position: Position) -> pathlib.Path:

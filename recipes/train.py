@@ -105,13 +105,18 @@ def train(
         build_metrics(model, len(dataset.names))
         devices.prepare(model)
         position = _position(output, model, resume, devices)
+        if (commit := _commit()) not in position.commits:
+            position.commits.append(commit)
         log = progress.Progress(output, chosen, position, steps, save_every, devices)
         fit(model, chosen, split, seed, log, _watchers(log, test, tensorboard))
-        if chosen.ema:
+        if chosen.ema or chosen.lookahead:
             optimize.average(model)
         devices.settle(model)
         save_weights(output / "weights.safetensors", model, devices)
         right = accuracy(model, test, chosen.sizes[-1][1], devices, chosen.test_crop)
+        one_view = {"accuracy_one_view": right} if chosen.test_views else {}
+        if chosen.test_views:
+            right = score.over_views(model, test, chosen.sizes[-1][1])
     seconds = sum(row["seconds"] for row in position.history)
     images = position.epoch * steps * chosen.batch_size
     multiplied = macs.of_recipe(chosen, len(dataset.names))
@@ -120,6 +125,7 @@ def train(
         "train_images": len(split),
         "test_fingerprint": test.fingerprint(),
         "accuracy": right,
+        **one_view,
         "summary": _summary(chosen, right, len(test), seed),
         "seed": seed,
         "epochs": position.epoch,
@@ -128,7 +134,8 @@ def train(
         "parameters": controls.parameters(model),
         "gmacs": multiplied and round(multiplied / 1e9, 5),
         "recipe": chosen.told(),
-        "commit": _commit(),
+        "commit": position.commits[-1],
+        "commits": position.commits,
         "hardware": hardware(),
         "distribution": devices.told(),
         "software": f"keras {keras.__version__}, {keras.backend.backend()} backend, "

@@ -1,9 +1,8 @@
 """A small network that learns CIFAR-10 in minutes, with one attention slot per group.
 
 Reference: Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", 2024, arXiv:2404.00498.
-Differs from the paper: the whitening convolution is followed by a norm in place of a bias that is
-frozen after three epochs, and its filters are random until somebody sets them (`whiten_conv`, which
-is not trained); the classifier has a bias; inputs may have any size.
+Differs from the paper: the filters of the whitening convolution are random until somebody sets them
+(`whiten_conv`, which is not trained); the classifier has a bias; inputs may have any size.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ import numpy as np
 from keras import ops
 
 from ..layers.checks import at_least
+from ..ops import axes
 from . import slots
 from .head import Body
 from .parts import activate, channels, conv, norm
@@ -50,7 +50,7 @@ def network(
     # Both signs of each of the patches' principal directions.
     filters = 2 * 4 * channels(x)
     x = conv(x, filters, 2, padding="valid", trainable=False, name="whiten_conv")
-    x = activate(_norm(x, "whiten_norm"), "gelu", name="whiten_act")
+    x = activate(Shift(name="whiten_shift")(x), "gelu", name="whiten_act")
     levels = {}
     for group, factor in enumerate(growth, start=1):
         x = levels[f"stage{group}"] = _group(
@@ -72,6 +72,25 @@ def _group(x, filters, attention, name):
 
 def _norm(x, name):
     return norm(x, scale=False, epsilon=1e-12, momentum=0.6, name=name)
+
+
+@keras.saving.register_keras_serializable("keras_attention")
+class Shift(keras.layers.Layer):
+    """y = x + b, one number for each channel, at first 0: what is trained beside fixed filters."""
+
+    def build(self, input_shape):
+        self.axis = axes.channel_axis(keras.config.image_data_format())
+        self.bias = self.add_weight(
+            name="bias", shape=(input_shape[self.axis],), initializer="zeros"
+        )
+
+    def call(self, x):
+        shape = [1] * len(x.shape)
+        shape[self.axis] = -1
+        return x + ops.reshape(self.bias, shape)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
 
 
 @keras.saving.register_keras_serializable("keras_attention")

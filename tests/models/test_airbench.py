@@ -35,7 +35,8 @@ def reference(model, x):
         mean, variance = weights[f"{name}/moving_mean"], weights[f"{name}/moving_variance"]
         return functional.batch_norm(x, mean, variance, None, weights[f"{name}/beta"], eps=1e-12)
 
-    x = functional.gelu(norm(conv(torch.from_numpy(x), "whiten_conv", 0), "whiten_norm"))
+    shift = weights["whiten_shift/bias"][:, None, None]
+    x = functional.gelu(conv(torch.from_numpy(x), "whiten_conv", 0) + shift)
     for stage in (1, 2, 3):
         name = f"stage{stage}_block1"
         x = functional.max_pool2d(conv(x, f"{name}_conv1", 1), 2)
@@ -54,7 +55,7 @@ def test_logits_are_those_of_the_equations(size):
     for weight in model.weights:
         if weight.path.endswith("moving_variance"):
             weight.assign(rng.uniform(0.5, 1.5, weight.shape))
-        elif "norm" in weight.path:
+        elif "norm" in weight.path or "shift" in weight.path:
             weight.assign(rng.normal(0, 0.3, weight.shape))
     x = rng.normal(size=(2, *size, 3)).astype("float32")
     expected = reference(model, x.transpose(0, 3, 1, 2).copy())

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from recipes import augment, photometric
+from recipes import augment, data, photometric
 from tests.recipes.test_recipes import tiny
 
 pytestmark = pytest.mark.skipif(
@@ -24,7 +24,7 @@ def rng():
 
 def test_mistakes():
     with pytest.raises(ValueError, match="Did you mean 'flip'"):
-        augment.apply(None, tiny(augment=("flipp",)), [0, 0])
+        augment.apply(None, tiny(augment=("flipp",)), [0, 0], None)
     with pytest.raises(ValueError, match="resized_crop must come first"):
         augment.check(tiny(augment=("flip", "resized_crop")))
 
@@ -46,6 +46,22 @@ def test_crop_flip_and_cutout():
     hidden = (cut == np.round(255 * np.array(chosen.mean))).all(-1)
     np.testing.assert_array_equal(cut[~hidden], x[~hidden])
     assert hidden.sum((1, 2)).max() == 16 and hidden.sum((1, 2)).min() >= 4
+
+
+def test_an_alternating_flip_shows_both_sides_in_two_epochs():
+    split, x = data.load("generated").splits["train"], []
+    chosen = tiny(augment=("alternating_flip",), batch_size=16)
+    for epoch in range(4):
+        shown = data.batches(split, chosen, size=32, first=epoch, last=epoch + 1, seed=3)
+        places = data.order(64, 1, 3, epoch)
+        unsorted = np.concatenate([batch for batch, _ in shown])
+        x.append(unsorted[np.argsort(places)])
+    as_is = (x[0] == split.images).all((1, 2, 3))
+    assert 16 < as_is.sum() < 48
+    np.testing.assert_array_equal(x[0][~as_is], split.images[~as_is, :, ::-1])
+    np.testing.assert_array_equal(x[1], x[0][:, :, ::-1])
+    np.testing.assert_array_equal(x[2], x[0])
+    np.testing.assert_array_equal(x[3], x[1])
 
 
 def test_erased_rectangles():

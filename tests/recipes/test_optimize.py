@@ -201,6 +201,41 @@ def test_weights_are_averaged():
         assert np.abs(found - after[path]).max() > 1e-3
 
 
+def test_weights_are_drawn_back_to_the_slow_ones():
+    every, steps = 2, 6
+    model = net()
+    optimizer = optimize.make(model, fields(lookahead=every), RATE, steps)
+    start = values(model)
+    stepped(model, optimizer, steps - 1)
+    drawn = [gradients(model, step) for step in range(steps - 1)]
+    found = values(model)
+    type(optimizer).finalize_variable_values(optimizer, model.trainable_variables)
+    for path, weight in start.items():
+        fast, slow = weight, None
+        for step in range(1, steps):
+            fast = fast - RATE * drawn[step - 1][path]
+            slow = fast if step == 1 else slow
+            if step % every == 0:
+                kept = 0.95**every * (step / steps) ** 3
+                fast = slow = kept * slow + (1 - kept) * fast
+        np.testing.assert_allclose(found[path], fast, atol=1e-5, err_msg=path)
+        np.testing.assert_allclose(values(model)[path], slow, atol=1e-5, err_msg=path)
+    with pytest.raises(ValueError, match="lookahead goes without ema"):
+        optimize.check(fields(lookahead=5, ema=0.9))
+
+
+def test_training_of_some_weights_ends_before():
+    given = fields(until={"stem": 0.5, "logits/bias": 0.25}, weight_decay=0.5, decay_all=True)
+    optimizer = optimize.make(model := net(), given, RATE, 8)
+    before, after = stepped(model, optimizer, 5)
+    drawn = [gradients(model, step) for step in range(5)]
+    for path, weight in before.items():
+        last = 4 if "stem" in path else 2 if path == "logits/bias" else 5
+        for step in range(last):
+            weight = weight * (1 - RATE * (0.5 if last == 5 else 0)) - RATE * drawn[step][path]
+        np.testing.assert_allclose(after[path], weight, atol=1e-5, err_msg=path)
+
+
 def test_averaged_weights_are_saved_and_scored(tmp_path, monkeypatch):
     scored = []
     monkeypatch.setattr(train.macs, "of_recipe", lambda *_: None)  # a process that takes seconds
