@@ -30,7 +30,8 @@ class Pair:
     def __init__(self, chosen, steps: int, folder: pathlib.Path):
         import keras
 
-        from recipes import data, optimize, state, train
+        from recipes import data
+        from recipes.engine import optimize, run, state
 
         keras.config.set_dtype_policy(chosen.precision)
         count = steps * chosen.batch_size
@@ -40,18 +41,19 @@ class Pair:
         self.targets = np.eye(CLASSES, dtype="float32")[self.split.labels]
         names = tuple(str(number) for number in range(CLASSES))
         dataset = data.Dataset("noise", names, {"train": self.split})
-        self.model = train.build(chosen, dataset, seed=0)
+        self.model = run.build(chosen, dataset, seed=0)
         optimize.compile_(self.model, chosen, 1000 * steps)
         self.chosen, self.steps, self.folder = chosen, steps, folder
         self.position = state.Position()
 
     def ours(self) -> None:
-        from recipes import progress, train
+
+        from recipes.engine import progress, run
 
         chosen = self.chosen.replace(sizes=((self.position.epoch + 1, SIZE),))
         log = progress.Progress(self.folder, chosen, self.position, self.steps, save_every=300)
         with contextlib.redirect_stdout(io.StringIO()):
-            train.fit(self.model, chosen, self.split, 0, log)
+            run.fit(self.model, chosen, self.split, 0, log)
 
     def theirs(self) -> None:
         size = self.chosen.batch_size

@@ -24,13 +24,14 @@ def compare(name: str, count: int, rounds: int) -> list[tuple[str, int, str, str
     """The rows of one recipe."""
     import keras
 
-    from recipes import data, optimize, recipe, train
+    from recipes import data, recipe
+    from recipes.engine import optimize, run
 
     chosen = recipe.find(name)()
     keras.config.set_dtype_policy(chosen.precision)
     split = noise(chosen)
     names = tuple(str(number) for number in range(CLASSES))
-    model = train.build(chosen, data.Dataset("noise", names, {"train": split}), seed=0)
+    model = run.build(chosen, data.Dataset("noise", names, {"train": split}), seed=0)
     optimize.compile_(model, chosen, data.steps_per_epoch(split, chosen))
     rows = []
     for size in dict.fromkeys(size for _, size in chosen.sizes):

@@ -18,7 +18,8 @@ import sys
 
 import numpy as np
 
-from . import progress, recipe
+from . import recipe
+from .engine import progress
 
 
 def main(arguments: list[str] | None = None) -> int:

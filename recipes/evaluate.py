@@ -12,7 +12,8 @@ import keras
 
 from keras_attention import zoo
 
-from . import data, recipe, train
+from . import data, recipe
+from .engine import score
 
 # How far a score may lie from the recorded one: another backend rounds differently.
 TOLERANCE = 1e-3
@@ -37,11 +38,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def evaluate(entry: zoo.ModelInfo, split: data.Split | data.Stream, share: float = 1.0) -> dict:
     """The score of a published model beside the recorded one."""
-    score = train.accuracy(zoo.load(entry.name), split, entry.input_size[0], share=share)
+    right = score.accuracy(zoo.load(entry.name), split, entry.input_size[0], share=share)
     return {
         "name": entry.name,
         "metric": entry.metric,
-        "value": round(score, 6),
+        "value": round(right, 6),
         "recorded": entry.score,
         "images": len(split),
         "data": split.fingerprint(),

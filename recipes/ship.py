@@ -18,7 +18,8 @@ import keras_attention as ka
 from keras_attention.zoo import index, loading
 from keras_attention.zoo.files import weights
 
-from . import card, controls, data, macs, recipe, train
+from . import card, data, recipe
+from .engine import controls, macs, score
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CARDS = ROOT / "zoo"
@@ -53,10 +54,10 @@ def main(arguments: list[str] | None = None) -> int:
     metrics = {**report(result, options), **measured, **written, "score": None}
     write_index(options.name, config, metrics)
     share = chosen.test_crop
-    score = train.accuracy(loading.load(options.name), test, size, share=share)
-    metrics["score"] = round(score, 4)
+    found = score.accuracy(loading.load(options.name), test, size, share=share)
+    metrics["score"] = round(found, 4)
     assign_file(model, options.run / "weights.safetensors")
-    metrics["score_unrounded"] = round(train.accuracy(model, test, size, share=share), 4)
+    metrics["score_unrounded"] = round(score.accuracy(model, test, size, share=share), 4)
     if metrics["score_unrounded"] != metrics["score"]:
         raise SystemExit(f"Rounding the weights changes the score: {metrics}")
     write_index(options.name, config, metrics)
@@ -123,7 +124,7 @@ def report(result: dict, options) -> dict:
     return {
         "metric": "accuracy",
         "split": "the test set, last epoch, no test-time augmentation",
-        "score_in_training_precision": result["accuracy"],
+        "score_in_training_precision": result.get("accuracy_one_view", result["accuracy"]),
         "data": f"{result['dataset']}, {DATA_NOTES[result['recipe']['dataset']]}",
         "data_fingerprint": result["test_fingerprint"],
         **{key: result[key] for key in kept},

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from recipes import augment, data, photometric
+from recipes import data
+from recipes.data import augment, photometric
 from tests.recipes.test_recipes import tiny
 
 pytestmark = pytest.mark.skipif(

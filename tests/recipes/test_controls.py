@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from recipes import controls, data, macs, recipe, train, whiten
+from recipes import data, recipe
+from recipes.engine import controls, macs, run, whiten
 from tests.recipes.test_recipes import tiny
 
 
@@ -33,14 +34,14 @@ def test_the_constant_gate():
 
 
 def test_a_run_of_a_control_keeps_its_name(tmp_path):
-    result = train.train(tiny(attention="constant"), 0, tmp_path)
+    result = run.train(tiny(attention="constant"), 0, tmp_path)
     assert result["recipe"]["attention"] == "constant" and result["epochs"] == 1
 
 
 def test_whitened_patches():
     dataset = data.load("generated")
     chosen = recipe.find("cifar10_airbench")(quick=True)
-    model = train.build(chosen, dataset, 0)
+    model = run.build(chosen, dataset, 0)
     split = dataset.splits["train"]
     images = (split.images / 255.0 - chosen.mean) / chosen.std
     kernel = keras.ops.convert_to_numpy(model.get_layer("whiten_conv").kernel)

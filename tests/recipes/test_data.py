@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from recipes import data, pictures, train
+from recipes import data, train
+from recipes.data import pictures
 from tests.recipes.prepared_sets import LABELS, encoded, write_folder, write_tfds
 from tests.recipes.test_recipes import tiny
 

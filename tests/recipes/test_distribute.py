@@ -20,7 +20,8 @@ import pytest
 from safetensors.numpy import load_file
 
 import keras_attention as ka
-from recipes import controls, distribute, progress, score, state, train
+from recipes import train
+from recipes.engine import controls, distribute, progress, run, score, state
 from tests.recipes.test_recipes import tiny
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -74,7 +75,7 @@ def work(folder, kind="none", moment=""):
         chosen, devices = tiny(**CHOSEN), distribute.start(one)
         devices.check(chosen)
         with devices.together():
-            result = train.train(chosen, 1, output, save_every=0, devices=devices)
+            result = run.train(chosen, 1, output, save_every=0, devices=devices)
         if devices.first:
             (output / "result.json").write_text(json.dumps(result), "utf-8")
 
@@ -144,7 +145,7 @@ def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp("one")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(controls, "network", network)
-        result = train.train(tiny(**CHOSEN), 1, folder, save_every=0)
+        result = run.train(tiny(**CHOSEN), 1, folder, save_every=0)
     return folder, result
 
 

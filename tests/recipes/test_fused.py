@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import keras_attention as ka
-from recipes import fused
+from recipes.engine import fused
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="the other backends keep Keras's norms"

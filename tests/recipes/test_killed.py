@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from recipes import state, train
+from recipes.engine import run, state
 from tests.recipes.test_recipes import tiny
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -19,7 +19,8 @@ CHOSEN = {"sizes": ((2, 8),), "batch_size": 16, "mixup": 0.2}
 # Trains as the test does, until the moment comes.
 PROCESS = """
 import os, pathlib, signal, sys
-from recipes import progress, state, train
+
+from recipes.engine import progress, run, state
 from tests.recipes.test_recipes import tiny
 from tests.recipes.test_killed import CHOSEN
 
@@ -49,7 +50,7 @@ elif moment == "between the log and the state":
         if path.name == "history.csv":
             die()
     progress.write = log
-train.train(tiny(**CHOSEN), 1, folder, save_every=0)
+run.train(tiny(**CHOSEN), 1, folder, save_every=0)
 """
 
 
@@ -57,7 +58,7 @@ train.train(tiny(**CHOSEN), 1, folder, save_every=0)
 def whole(tmp_path_factory):
     """The weights and the log of a run that nobody interrupts."""
     folder = tmp_path_factory.mktemp("whole")
-    train.train(tiny(**CHOSEN), 1, folder, save_every=0)
+    run.train(tiny(**CHOSEN), 1, folder, save_every=0)
     return ended(folder)
 
 
@@ -81,7 +82,7 @@ def test_a_killed_run_ends_as_another(moment, left, whole, tmp_path):
     assert done.returncode == -signal.SIGKILL, done.stderr
     newest = state.found(tmp_path)[-1]
     assert newest.name == f"state-{left[0]:05d}-{left[1]:07d}.safetensors"
-    result = train.train(tiny(**CHOSEN), 1, tmp_path, save_every=0)
+    result = run.train(tiny(**CHOSEN), 1, tmp_path, save_every=0)
     assert result["epochs"] == 2
     weights, log = ended(tmp_path)
     assert log == whole[1]

@@ -6,7 +6,8 @@ import pytest
 from keras import ops
 from safetensors.numpy import load_file
 
-from recipes import data, optimize, train
+from recipes import data
+from recipes.engine import optimize, run, score
 from tests.recipes.test_recipes import CBAM, built, quick, tiny
 
 LAYERS = ("stem", "stage1_block1_mlp", "stage2_block1_mlp", "logits")
@@ -238,9 +239,9 @@ def test_training_of_some_weights_ends_before():
 
 def test_averaged_weights_are_saved_and_scored(tmp_path, monkeypatch):
     scored = []
-    monkeypatch.setattr(train.macs, "of_recipe", lambda *_: None)  # a process that takes seconds
-    monkeypatch.setattr(train, "accuracy", lambda model, *_: scored.append(values(model)) or 0.5)
-    train.train(tiny(sizes=((1, 16),), ema=0.9, learning_rate=1.0, **TOKENS), 0, tmp_path)
+    monkeypatch.setattr(run.macs, "of_recipe", lambda *_: None)  # a process that takes seconds
+    monkeypatch.setattr(score, "accuracy", lambda model, *_: scored.append(values(model)) or 0.5)
+    run.train(tiny(sizes=((1, 16),), ema=0.9, learning_rate=1.0, **TOKENS), 0, tmp_path)
     saved = load_file(tmp_path / "weights.safetensors")
     state = load_file(next(tmp_path.glob("state-*.safetensors")))
     for path, weight in scored[-1].items():

@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from recipes import data, evaluate, optimize, recipe, state, train
+from recipes import data, evaluate, recipe, train
+from recipes.engine import optimize, run, state
 from recipes.recipe import Recipe
 
 # For the two channels of `tiny`.
@@ -22,7 +23,7 @@ def tiny(**fields):
 
 
 def built(chosen, seed=0):
-    return train.build(chosen, data.load(chosen.dataset), seed)
+    return run.build(chosen, data.load(chosen.dataset), seed)
 
 
 # Each backend trains such networks elsewhere.

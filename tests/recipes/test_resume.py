@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from recipes import data, optimize, progress, state, train
+from recipes import data, train
+from recipes.engine import optimize, progress, run, state
 from tests.recipes.test_recipes import built, tiny
 
 
@@ -37,15 +38,15 @@ DRAWS = {
     ("at", "net"), [((2, 0), NORMS), ((0, 3), DRAWS)], ids=["between epochs", "within one"]
 )
 def test_a_run_goes_on_where_it_stopped(at, net, tmp_path, monkeypatch):
-    monkeypatch.setattr(train.macs, "of_recipe", lambda *_: None)  # a process that takes seconds
+    monkeypatch.setattr(run.macs, "of_recipe", lambda *_: None)  # a process that takes seconds
     chosen = tiny(sizes=((2, 16), (1, 32)), mixup=0.2, cutmix=1.0, ema=0.5, **net)
     for name in ("whole", "parts"):
         (tmp_path / name).mkdir()
-    whole = train.train(chosen, 1, tmp_path / "whole", save_every=0)
+    whole = run.train(chosen, 1, tmp_path / "whole", save_every=0)
     with monkeypatch.context() as patch, pytest.raises(Stopped):
         stop(patch, at)
-        train.train(chosen, 1, tmp_path / "parts", save_every=0)
-    parts = train.train(chosen, 1, tmp_path / "parts", save_every=0)
+        run.train(chosen, 1, tmp_path / "parts", save_every=0)
+    parts = run.train(chosen, 1, tmp_path / "parts", save_every=0)
     assert parts["epochs"] == whole["epochs"] == 3 and parts["accuracy"] == whole["accuracy"]
     first, second = (load_file(tmp_path / n / "weights.safetensors") for n in ("whole", "parts"))
     for key, array in first.items():
@@ -59,7 +60,7 @@ def test_a_run_goes_on_where_it_stopped(at, net, tmp_path, monkeypatch):
 
 def test_two_states_are_kept_and_parts_of_killed_processes_go(tmp_path):
     (tmp_path / "state-00000-0000001.part").write_bytes(b"half")
-    train.train(tiny(sizes=((3, 8),)), 0, tmp_path, save_every=0)
+    run.train(tiny(sizes=((3, 8),)), 0, tmp_path, save_every=0)
     names = sorted(path.name for path in tmp_path.glob("state-*"))
     assert names == ["state-00002-0000003.safetensors", "state-00003-0000000.safetensors"]
 
@@ -92,7 +93,7 @@ def test_a_state_of_another_model_is_refused(tmp_path):
 
 def test_a_loss_that_is_not_a_number_stops_the_run(tmp_path, capsys):
     with pytest.raises(FloatingPointError, match=r"nan at step 2 of epoch 1.*No state was written"):
-        train.train(tiny(learning_rate=float("nan"), warmup=0.0), 0, tmp_path)
+        run.train(tiny(learning_rate=float("nan"), warmup=0.0), 0, tmp_path)
     assert not state.found(tmp_path)
     words = ["cifar10_resnet18w16", "--quick", "--output", str(tmp_path / "run")]
     words += ["--set", "learning_rate=1e38", "--set", "model_options={'width': 2, 'stem': 'small'}"]
@@ -106,6 +107,6 @@ def test_the_position_is_moved_on(tmp_path):
     model = built(chosen)
     steps = data.steps_per_epoch(split, chosen)
     optimize.compile_(model, chosen, steps)
-    train.fit(model, chosen, split, 0, progress.Progress(tmp_path, chosen, position, steps, 1e9))
+    run.fit(model, chosen, split, 0, progress.Progress(tmp_path, chosen, position, steps, 1e9))
     assert (position.epoch, position.step, len(position.history)) == (2, 0, 2)
     assert [row["epoch"] for row in position.history] == [1, 2]

@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from recipes import score, splits
+from recipes.data import splits
+from recipes.engine import score
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "torch", reason="no backend has a part in it"

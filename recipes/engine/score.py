@@ -1,11 +1,13 @@
-"""The accuracy of a model on several devices, and over several views of each image."""
+"""The accuracy of a model, on one device or several, and over several views of each image."""
 
 import math
 
 import keras
 import numpy as np
 
-from .splits import Split
+from .. import data
+from ..data import Split, Stream
+from . import distribute
 
 # Images in a batch of the test set.
 BATCH = 256
@@ -29,8 +31,23 @@ def over_views(model: keras.Model, split: Split, size: int) -> float:
     return float(np.mean(np.argmax(logits, -1) == split.labels))
 
 
-def accuracy(model: keras.Model, split, size: int, share: float, devices) -> float:
-    """As `train.accuracy`, of a model that it compiles anew.
+def accuracy(
+    model: keras.Model,
+    split: Split | Stream,
+    size: int,
+    devices: distribute.Devices = distribute.ONE,
+    share: float = 1.0,
+) -> float:
+    """Share of right answers for the middle `share` of images at `size` pixels a side."""
+    if devices.kind != "none":
+        return _on_devices(model, split, size, share, devices)
+    images = data.test_images(split, size, share)
+    logits = model.predict(images, batch_size=250, verbose=0)
+    return float(np.mean(np.argmax(logits, -1) == split.labels))
+
+
+def _on_devices(model: keras.Model, split, size: int, share: float, devices) -> float:
+    """The accuracy of a model that this compiles anew.
 
     What fills up the last batch has no weight, so that each image counts once.
     """

@@ -10,8 +10,8 @@ import numpy as np
 
 from keras_attention.layers.checks import nearest, one_of
 
+from ..recipe import Recipe
 from . import photometric
-from .recipe import Recipe
 from .splits import Draw
 
 # Those that need more than a batch and its draws.

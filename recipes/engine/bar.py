@@ -6,7 +6,7 @@ from typing import TextIO
 
 import keras
 
-from .recipe import Recipe
+from ..recipe import Recipe
 
 WIDTH = 30
 # Seconds between two drawings.

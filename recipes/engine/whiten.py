@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 
-from . import data
-from .recipe import Recipe
+from .. import data
+from ..recipe import Recipe
 
 # Of the training set; more images hardly change the directions.
 IMAGES = 5000

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from ..recipe import Recipe
 from . import pictures
-from .recipe import Recipe
 
 # What a magnitude of 10 means: degrees; shares of a side; how far from 1 a factor lies.
 DEGREES, SHEAR, SHIFT, FACTOR = 30, 0.3, 0.45, 0.9

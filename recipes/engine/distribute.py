@@ -18,7 +18,7 @@ import numpy as np
 
 from keras_attention.layers.checks import one_of
 
-from .recipe import Recipe
+from ..recipe import Recipe
 
 # Seconds of silence after which a process counts as dead, and the others stop.
 SILENCE = 30

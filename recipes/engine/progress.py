@@ -9,8 +9,8 @@ import time
 import keras
 import numpy as np
 
+from ..recipe import Recipe
 from . import distribute, state
-from .recipe import Recipe
 
 
 class Progress(keras.callbacks.Callback):

@@ -1,7 +1,7 @@
 """How many multiplications a network takes for one image, counted by torch.
 
-On another backend a process of its own counts, from the recipe: `python -m recipes.macs` reads it
-from its standard input. Where torch is not installed nothing is counted.
+On another backend a process of its own counts, from the recipe: `python -m recipes.engine.macs`
+reads it from its standard input. Where torch is not installed nothing is counted.
 """
 
 import importlib.util
@@ -13,8 +13,8 @@ import sys
 import keras
 import numpy as np
 
+from ..recipe import Recipe
 from . import controls
-from .recipe import Recipe
 
 
 def of_model(model: keras.Model, size: int) -> int:
@@ -35,7 +35,7 @@ def of_recipe(chosen: Recipe, num_classes: int) -> int | None:
         return of_model(controls.network(made, made.attention, num_classes), chosen.sizes[-1][1])
     told = json.dumps([chosen.told(), num_classes])
     environment = {**os.environ, "KERAS_BACKEND": "torch"}
-    command = [sys.executable, "-m", "recipes.macs"]
+    command = [sys.executable, "-m", "recipes.engine.macs"]
     done = subprocess.run(command, input=told, env=environment, capture_output=True, text=True)
     return int(done.stdout.split()[-1]) if done.returncode == 0 else None
 

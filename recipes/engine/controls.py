@@ -6,7 +6,7 @@ import numpy as np
 import keras_attention as ka
 from keras_attention.layers import Spec
 
-from .recipe import Recipe
+from ..recipe import Recipe
 
 # What CBAM multiplies by before it has learnt anything.
 CONSTANT = 0.25

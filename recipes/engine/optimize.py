@@ -9,8 +9,8 @@ from keras import ops
 
 from keras_attention.layers.checks import one_of
 
+from ..recipe import Recipe
 from . import fused, lookahead
-from .recipe import Recipe
 
 
 def compile_(model: keras.Model, chosen: Recipe, steps: int) -> None:
