@@ -113,7 +113,8 @@ def network(
         patch: Side of a patch in pixels.
         size: Sides of the images that the variant was made for, which positions are learned for
             where those of `x` are unknown.
-        stem: "patches" or "convolution": 3x3, a ReLU, and the 3x3 maximum at a stride of `patch`.
+        stem: "patches", or "convolutions": each 3x3, with a ReLU and the 3x3 maximum at a stride of
+            2, so many that the strides make `patch`; those before the last have 64 channels.
         class_token: Whether there is a class token.
         distilled: Whether there is a second one with a classifier of its own.
         registers: Number of tokens without a meaning.
@@ -141,9 +142,8 @@ def network(
     )
     prefix = sum(counts.values())
     places = grid(x.shape[1:], {"patch": patch, "size": size})
-    if one_of(("patches", "convolution"), "vit", stem=stem) == "convolution":
-        maps = activate(conv(x, width, 3, name="stem_conv"), "relu", name="stem_act")
-        maps = max_pool(maps, patch, name="stem_pool")
+    if one_of(("patches", "convolutions"), "vit", stem=stem) == "convolutions":
+        maps = _convolutions(x, width, patch)
     else:
         cut = size % patch != 0
         maps = PatchEmbedding(width, patch, cut, use_bias=not pre_norm, name="patches")(x)
@@ -162,6 +162,19 @@ def network(
         x = _norm(x, style, "norm")
     pooled = _pool(x, pool, 0 if pool_prefix else prefix, distilled, style)
     return Body(levels, _norm(pooled, style, "norm") if last_norm == "pooled" else pooled)
+
+
+def _convolutions(x, width: int, patch: int):
+    """Maps of `width` channels for each square of `patch` pixels, a power of 2."""
+    count = patch.bit_length() - 1
+    if 2**count != patch or not count:
+        raise ValueError(
+            f'vit: stem="convolutions" needs a patch of 2, 4, 8 and so on. Received: patch={patch}'
+        )
+    for number in range(1, count + 1):
+        x = conv(x, width if number == count else 64, 3, name=f"stem_conv{number}")
+        x = max_pool(activate(x, "relu", name=f"stem_act{number}"), name=f"stem_pool{number}")
+    return x
 
 
 def pre_norm_block(x, attention, style: Style, name: str):

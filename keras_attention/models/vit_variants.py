@@ -63,7 +63,7 @@ MEDIUM_GAP = {
     **MEDIUM, "attention": {"type": "mhsa", "num_heads": 8, "use_bias": False},
     "layer_scale": 1e-6, "class_token": False, "pool": "mean",
 }  # fmt: skip
-# For images of 32 pixels: that of github.com/omihub777/ViT-CIFAR, a narrower one, and CCT-7/3x1 of
+# For images of 32 pixels: that of github.com/omihub777/ViT-CIFAR, a narrower one, and the CCT of
 # Hassani et al., arXiv:2104.05704, whose pooling has one bias more, which its softmax takes away.
 CIFAR = {
     "width": 384,
@@ -75,10 +75,14 @@ CIFAR_SMALL = {
     "width": 192, "depths": (6,), "hidden": 768, "attention": {"type": "mhsa", "num_heads": 3},
     "class_token": False, "pool": "mean",
 }  # fmt: skip
-CCT7 = {
-    "width": 256, "depths": (7,), "hidden": 512, "block": "between", "stem": "convolution",
+CCT = {
+    "width": 256, "hidden": 512, "block": "between", "stem": "convolutions",
     "attention": {"type": "mhsa", "num_heads": 4, "use_bias": False},
     "class_token": False, "pool": {"type": "context_vector"}, "epsilon": 1e-5,
+}  # fmt: skip
+CCT_SMALL = {
+    **CCT, "width": 128, "hidden": 128,
+    "attention": {"type": "mhsa", "num_heads": 2, "use_bias": False},
 }  # fmt: skip
 TEST = {"width": 64, "depths": (6,), "hidden": 192, "attention": {"type": "mhsa", "num_heads": 2}}
 TEST2 = {
@@ -296,7 +300,10 @@ VARIANTS: dict[str, dict] = {
     "vit_giantopt_patch16_siglip_gap_384": {**GIANT_OPT, **GAP, "patch": 16, "size": 384},
     "vit_cifar_384x7": {**CIFAR, "patch": 4, "size": 32},
     "vit_cifar_192x6": {**CIFAR_SMALL, "patch": 4, "size": 32},
-    "cct_7_3x1_32": {**CCT7, "patch": 2, "size": 32},
+    "cct_2_3x2_32": {**CCT_SMALL, "depths": (2,), "patch": 4, "size": 32},
+    "cct_4_3x2_32": {**CCT_SMALL, "depths": (4,), "patch": 4, "size": 32},
+    "cct_6_3x1_32": {**CCT, "depths": (6,), "patch": 2, "size": 32},
+    "cct_7_3x1_32": {**CCT, "depths": (7,), "patch": 2, "size": 32},
     "vit_small_patch16_gap_224": {**SMALL, **GAP, "patch": 16, "size": 224},
     "test_vit": {**TEST, "patch": 16, "size": 160},
     "test_vit2": {**TEST2, "patch": 16, "size": 160},

@@ -12,6 +12,7 @@ from keras_attention.layers.checks import nearest, one_of
 
 from ..recipe import Recipe
 from . import photometric
+from .draws import Draws
 from .splits import Draw
 
 # Those that need more than a batch and its draws.
@@ -35,18 +36,20 @@ def check(recipe: Recipe) -> None:
             )
 
 
-def apply(x: np.ndarray, recipe: Recipe, seed: list[int], mirrored: np.ndarray) -> np.ndarray:
-    """`x` (B, H, W, C), uint8, after the steps that the recipe names, in their order.
+def apply(
+    x: np.ndarray, recipe: Recipe, seed: list[int], rows: np.ndarray, mirrored: np.ndarray
+) -> np.ndarray:
+    """The images `x` (N, H, W, C), uint8, after the recipe's steps, in their order.
 
-    A resized crop has been made when the images were taken. `mirrored` (B) tells which images an
-    alternating flip turns.
+    `rows` (N) are their places in the whole batch. A resized crop has been made when they were
+    taken. `mirrored` (N) tells which of them an alternating flip turns.
     """
     check(recipe)
     for number, name in enumerate(recipe.augment):
         if name == ALTERNATING_FLIP:
             x = _mirror(x, mirrored)
         elif name in STEPS:
-            x = STEPS[name](x, recipe, np.random.default_rng([*seed, number]))
+            x = STEPS[name](x, recipe, Draws([*seed, number], recipe.batch_size, rows))
     return x
 
 
@@ -59,14 +62,17 @@ def alternating(count: int, seed: int, epoch: int) -> np.ndarray:
     return first ^ bool(epoch % 2)
 
 
-def boxes(recipe: Recipe, seed: list[int]) -> Draw | None:
-    """What draws a box of a random area and form for each image; None without resized crops."""
+def boxes(recipe: Recipe, seed: list[int], rows: np.ndarray) -> list[Draw] | None:
+    """What draws a box of a random area and form for each row; None without resized crops."""
     if RESIZED_CROP not in recipe.augment:
         return None
-    rng = np.random.default_rng([*seed, BOXES])
+    draws = Draws([*seed, BOXES], recipe.batch_size, rows)
+    return [_box(rng, recipe.crop_area) for rng in draws.each()]
 
+
+def _box(rng, area: float) -> Draw:
     def draw(sides):
-        width, height = _rectangle(rng, sides, (recipe.crop_area, 1.0), RATIOS)
+        width, height = _rectangle(rng, sides, (area, 1.0), RATIOS)
         if not width:  # of very long images: as much of the middle as the ratios allow
             width = min(sides[0], round(sides[1] * RATIOS[1]))
             height = min(sides[1], round(sides[0] / RATIOS[0]))
@@ -90,19 +96,19 @@ def _rectangle(rng, sides, areas, ratios) -> tuple[int, int]:
     return 0, 0
 
 
-def crop(x, recipe: Recipe, rng):
+def crop(x, recipe: Recipe, draws: Draws):
     """Extend the border by `crop_mode` and cut a window of the old size at a random place."""
-    count, height, width, _ = x.shape
+    _, height, width, _ = x.shape
     reach, mode = recipe.crop_padding, one_of(MODES, "recipe", crop_mode=recipe.crop_mode)
     wide = np.pad(x, [(0, 0), (reach, reach), (reach, reach), (0, 0)], mode)
-    places = rng.integers(0, 2 * reach + 1, (count, 2))
+    places = draws.together(lambda rng, count: rng.integers(0, 2 * reach + 1, (count, 2)))
     cut = [image[i : i + height, j : j + width] for image, (i, j) in zip(wide, places, strict=True)]
     return np.stack(cut)
 
 
-def flip(x, recipe: Recipe, rng):
+def flip(x, recipe: Recipe, draws: Draws):
     """Mirror every other image, left to right, by chance."""
-    return _mirror(x, rng.random(len(x)) < 0.5)
+    return _mirror(x, draws.together(lambda rng, count: rng.random(count)) < 0.5)
 
 
 def _mirror(x, chosen):
@@ -111,50 +117,56 @@ def _mirror(x, chosen):
     return x
 
 
-def cutout(x, recipe: Recipe, rng):
+def cutout(x, recipe: Recipe, draws: Draws):
     """Paint a square around a random pixel in the mean colour (DeVries and Taylor 2017)."""
-    count, height, width, _ = x.shape
+    _, height, width, _ = x.shape
     size, colour = recipe.cutout_size, [round(255 * mean) for mean in recipe.mean]
-    first = (rng.random((count, 2)) * (height, width)).astype(int) - size // 2
+    middle = draws.together(lambda rng, count: rng.random((count, 2)))
+    first = (middle * (height, width)).astype(int) - size // 2
     x = x.copy()
     for image, (top, left) in zip(x, first, strict=True):
         image[max(0, top) : top + size, max(0, left) : left + size] = colour
     return x
 
 
-def erase(x, recipe: Recipe, rng):
+def erase(x, recipe: Recipe, draws: Draws):
     """Fill a rectangle of some images with noise (Zhong et al. 2020)."""
-    count, height, width, channels = x.shape
+    _, height, width, channels = x.shape
     x = x.copy()
-    for place in np.flatnonzero(rng.random(count) < recipe.erase_chance):
+    for image, rng in zip(x, draws.each(), strict=True):
+        if rng.random() >= recipe.erase_chance:
+            continue
         wide, high = _rectangle(rng, (width, height), ERASED, ERASED_RATIOS)
         top, left = rng.integers((height - high + 1, width - wide + 1))
         noise = rng.integers(0, 256, (high, wide, channels), "uint8")
-        x[place, top : top + high, left : left + wide] = noise
+        image[top : top + high, left : left + wide] = noise
     return x
 
 
-def mix(x, y, recipe: Recipe, seed: list[int]):
-    """The batch `x` with targets `y`, or with itself in another order by MixUp or CutMix.
+def mixes(recipe: Recipe) -> list[tuple]:
+    """What mixes images, each with the parameter of its share."""
+    return [mix for mix in ((recipe.mixup, _blend), (recipe.cutmix, _paste)) if mix[0]]
 
-    One share for the whole batch, as in timm; the order is the reverse, since batches are shuffled.
+
+def mix(x, y, others, recipe: Recipe, seed: list[int]):
+    """Images `x` with targets `y`, mixed with `others`, a pair of as many, by MixUp or CutMix.
+
+    One share for the whole batch, as in timm, whose others are the batch in reverse order.
     """
-    mixes = [mix for mix in ((recipe.mixup, _blend), (recipe.cutmix, _paste)) if mix[0]]
-    if not mixes:
-        return x, y
     rng = np.random.default_rng([*seed, MIXED])
-    alpha, way = mixes[rng.integers(len(mixes))]
-    x, share = way(x.astype("float32"), rng.beta(alpha, alpha), rng)
+    ways = mixes(recipe)
+    alpha, way = ways[rng.integers(len(ways))]
+    x, share = way(x.astype("float32"), others[0], rng.beta(alpha, alpha), rng)
     share = np.float32(share)
-    return x, share * y + (1 - share) * y[::-1]
+    return x, share * y + (1 - share) * others[1]
 
 
-def _blend(x, share, rng):
+def _blend(x, others, share, rng):
     """Each image with another laid over it (Zhang et al. 2018)."""
-    return np.float32(share) * x + np.float32(1 - share) * x[::-1], share
+    return np.float32(share) * x + np.float32(1 - share) * others, share
 
 
-def _paste(x, share, rng):
+def _paste(x, others, share, rng):
     """Each image with a box of another, and the share of it that is left (Yun et al. 2019)."""
     sides = np.array(x.shape[1:3])
     half = sides * math.sqrt(1 - share) / 2
@@ -162,7 +174,7 @@ def _paste(x, share, rng):
     low, high = np.maximum(centre - half, 0), np.minimum(centre + half, sides)
     (top, left), (bottom, right) = low.round().astype(int), high.round().astype(int)
     mixed = x.copy()
-    mixed[:, top:bottom, left:right] = x[::-1, top:bottom, left:right]
+    mixed[:, top:bottom, left:right] = others[:, top:bottom, left:right]
     return mixed, 1 - (bottom - top) * (right - left) / sides.prod()
 
 

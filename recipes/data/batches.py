@@ -27,8 +27,12 @@ def batches(
     last: int,
     seed: int,
     skip: int = 0,
+    part: tuple[int, int] = (0, 1),
 ):
     """The batches of the epochs `first` to `last` (excluded), counted from 0, as a grain dataset.
+
+    `part` is (number, parts): that one of so many equal parts of each batch. No image is read for
+    the other parts, but for those that MixUp or CutMix mixes with this one's.
 
     The order and the augmentation depend on the seed, the epoch and the step alone, so a run that
     was interrupted goes on with the batches that it would have seen: any batch can be made without
@@ -43,14 +47,23 @@ def batches(
     shuffled = functools.lru_cache(2)(functools.partial(order, len(split), recipe.repeats, seed))
     turned = functools.lru_cache(2)(functools.partial(augment.alternating, len(split), seed))
 
+    here = np.split(np.arange(recipe.batch_size), part[1])[part[0]]
+
+    def images(step, rows):
+        epoch, within = divmod(step, steps)
+        places = shuffled(epoch)[within * recipe.batch_size + rows]
+        x, labels = split.take(places, size, augment.boxes(recipe, [seed, step], rows))
+        x = augment.apply(x, recipe, [seed, step], rows, turned(epoch)[places])
+        return pictures.resize(x, size), targets[labels]
+
     def batch(step):
-        epoch, within = divmod(int(step), steps)
-        places = shuffled(epoch)[within * recipe.batch_size :][: recipe.batch_size]
-        draw = augment.boxes(recipe, [seed, step])
-        x, labels = split.take(places, size, draw)
-        mirrored = turned(epoch)[places]
-        x = pictures.resize(augment.apply(x, recipe, [seed, step], mirrored), size)
-        return augment.mix(x, targets[labels], recipe, [seed, step])
+        step = int(step)
+        x, y = images(step, here)
+        if not augment.mixes(recipe):
+            return x, y
+        whole = len(here) == recipe.batch_size
+        others = (x[::-1], y[::-1]) if whole else images(step, recipe.batch_size - 1 - here)
+        return augment.mix(x, y, others, recipe, [seed, step])
 
     numbers = grain.MapDataset.range(first * steps + skip, last * steps)
     return numbers.map(batch).to_iter_dataset(_reading(split))

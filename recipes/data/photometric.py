@@ -4,31 +4,32 @@ import numpy as np
 
 from ..recipe import Recipe
 from . import pictures
+from .draws import Draws
 
 # What a magnitude of 10 means: degrees; shares of a side; how far from 1 a factor lies.
 DEGREES, SHEAR, SHIFT, FACTOR = 30, 0.3, 0.45, 0.9
 STRONGEST = 10
 
 
-def jitter(x, recipe: Recipe, rng):
+def jitter(x, recipe: Recipe, draws: Draws):
     """Brightness, contrast and saturation in a random order, each by up to `jitter`."""
     from PIL import ImageEnhance
 
     kinds = (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color)
 
-    def changed(image):
+    def changed(image, rng):
         for kind in rng.permutation(len(kinds)):
             image = kinds[kind](image).enhance(rng.uniform(1 - recipe.jitter, 1 + recipe.jitter))
         return image
 
-    return _each(x, changed)
+    return _each(x, draws, changed)
 
 
-def three_augment(x, recipe: Recipe, rng):
+def three_augment(x, recipe: Recipe, draws: Draws):
     """Each image grey, solarised or blurred (3-Augment of Touvron et al. 2022, DeiT III)."""
     from PIL import ImageFilter, ImageOps
 
-    def changed(image):
+    def changed(image, rng):
         kind = rng.integers(3)
         if kind == 0:
             return ImageOps.grayscale(image).convert(image.mode)
@@ -36,10 +37,10 @@ def three_augment(x, recipe: Recipe, rng):
             return ImageOps.solarize(image, 128)
         return image.filter(ImageFilter.GaussianBlur(rng.uniform(0.1, 2.0)))
 
-    return _each(x, changed)
+    return _each(x, draws, changed)
 
 
-def rand_augment(x, recipe: Recipe, rng):
+def rand_augment(x, recipe: Recipe, draws: Draws):
     """`rand_ops` operations on each image, drawn from all (Cubuk et al. 2020, RandAugment).
 
     Each has a strength around `rand_magnitude`, in 0 to 10, with deviation `rand_spread`, and goes
@@ -47,18 +48,19 @@ def rand_augment(x, recipe: Recipe, rng):
     """
     colour = tuple(round(255 * mean) for mean in recipe.mean)
 
-    def changed(image):
+    def changed(image, rng):
         for number in rng.integers(len(OPERATIONS), size=recipe.rand_ops):
             strength = rng.normal(recipe.rand_magnitude, recipe.rand_spread) / STRONGEST
             way = 1 if rng.random() < 0.5 else -1
             image = OPERATIONS[number](image, way, min(max(strength, 0.0), 1.0), colour)
         return image
 
-    return _each(x, changed)
+    return _each(x, draws, changed)
 
 
-def _each(x, changed):
-    return np.stack([pictures.array(changed(pictures.image(one))) for one in x])
+def _each(x, draws: Draws, changed):
+    pairs = zip(x, draws.each(), strict=True)
+    return np.stack([pictures.array(changed(pictures.image(one), rng)) for one, rng in pairs])
 
 
 def _identity(image, way, strength, colour):

@@ -38,13 +38,13 @@ class Split:
         """Some of the images, in that order."""
         return Split(self.images[places], self.labels[places])
 
-    def take(self, places: np.ndarray, size: int, draw: Draw | None = None):
+    def take(self, places: np.ndarray, size: int, draws: Sequence[Draw] | None = None):
         """Images and labels: as they are, or boxes of them at `size` pixels a side."""
         images, labels = self.images[places], self.labels[places]
-        if draw is None:
+        if draws is None:
             return images, labels
-        cut = [pictures.image(x) for x in images]
-        cut = [pictures.cut(image, size, draw(image.size)) for image in cut]
+        pairs = zip((pictures.image(x) for x in images), draws, strict=True)
+        cut = [pictures.cut(image, size, draw(image.size)) for image, draw in pairs]
         return np.stack([pictures.array(image) for image in cut]), labels
 
     def test(self, places: np.ndarray, size: int, share: float) -> np.ndarray:
@@ -99,10 +99,10 @@ class Stream:
         """Some of the images, in that order."""
         return Stream(self.pictures, [self._place(place) for place in places])
 
-    def take(self, places: np.ndarray, size: int, draw: Draw | None = None):
+    def take(self, places: np.ndarray, size: int, draws: Sequence[Draw] | None = None):
         """Images and labels: at `size` pixels a side, the middle of each or a box that is drawn."""
         images, labels = [], []
-        for place in places:
+        for place, draw in zip(places, draws or [None] * len(places), strict=True):
             image, label = self.pictures.open(self._place(place))
             fits = pictures.fitted(image, size) if draw is None else None
             images.append(pictures.array(fits or pictures.cut(image, size, draw(image.size))))

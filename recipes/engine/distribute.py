@@ -81,10 +81,11 @@ class Devices:
             raise
 
     def feed(self, batches):
-        """What `fit` reads on this process, from a grain dataset of whole batches."""
-        if self.processes == 1:
-            return batches
-        return batches.map(lambda batch: part(batch, self.processes, self.process))
+        """What `fit` reads on this process.
+
+        `batches((number, parts))` is a grain dataset of that one of so many parts of each batch.
+        """
+        return batches((self.process, self.processes))
 
     def from_first(self, number: int) -> int:
         """That number as the first process has it. All must ask at the same step."""
@@ -222,15 +223,13 @@ class OnTensorFlow(Devices):
         import tensorflow as tf
 
         def of_host(context):
-            here = self.replicas // context.num_input_pipelines
-            numbers = range(
-                here * context.input_pipeline_id, here * (context.input_pipeline_id + 1)
-            )
+            hosts = context.num_input_pipelines
+            here = self.replicas // hosts
 
             def pieces():
-                for batch in batches:
-                    for number in numbers:
-                        yield part(batch, self.replicas, number)
+                for batch in batches((context.input_pipeline_id, hosts)):
+                    for number in range(here):
+                        yield part(batch, here, number)
 
             first = next(pieces())
             signature = tuple(tf.TensorSpec(piece.shape, piece.dtype) for piece in first)

@@ -1,5 +1,6 @@
 """One run of a recipe, from its start or its last state to its result."""
 
+import functools
 import os
 import pathlib
 import platform
@@ -52,8 +53,8 @@ def train(
         build_metrics(model, len(dataset.names))
         devices.prepare(model)
         position = _position(output, model, resume, devices)
-        if (commit := _commit()) not in position.commits:
-            position.commits.append(commit)
+        if (here := commit()) not in position.commits:
+            position.commits.append(here)
         log = progress.Progress(output, chosen, position, steps, save_every, devices)
         fit(model, chosen, split, seed, log, _watchers(log, test, tensorboard))
         if chosen.ema or chosen.lookahead:
@@ -141,8 +142,9 @@ def fit(
             first, step = position.epoch, position.step
             last = first + 1 if step else start
             span = {"first": first, "last": last, "skip": step}
+            batches = functools.partial(data.batches, split, chosen, size=size, seed=seed, **span)
             model.fit(
-                log.devices.feed(data.batches(split, chosen, size=size, seed=seed, **span)),
+                log.devices.feed(lambda part, made=batches: made(part=part)),
                 initial_epoch=first,
                 epochs=last,
                 steps_per_epoch=log.steps - step,
@@ -208,7 +210,7 @@ def hardware() -> str:
     return f"{name}, {os.cpu_count()} CPU cores"
 
 
-def _commit() -> str:
+def commit() -> str:
     """The commit of this clone, marked where the tree differs from it; "" outside of git."""
     here = pathlib.Path(__file__).parent
 

@@ -1,5 +1,6 @@
 """The accuracy of a model, on one device or several, and over several views of each image."""
 
+import functools
 import math
 
 import keras
@@ -57,8 +58,8 @@ def _on_devices(model: keras.Model, split, size: int, share: float, devices) -> 
     batch_size = devices.replicas * math.ceil(min(count, BATCH) / devices.replicas)
     steps = math.ceil(count / batch_size)
 
-    def batch(step):
-        places = np.arange(step * batch_size, (step + 1) * batch_size)
+    def batch(rows, step):
+        places = step * batch_size + rows
         real = (places < count).astype("float32")
         places = places % count
         labels = split.labels[places].astype("float32")[:, None]
@@ -73,6 +74,11 @@ def _on_devices(model: keras.Model, split, size: int, share: float, devices) -> 
     nothing = np.zeros((1, 1), "float32")
     model.compute_metrics(None, nothing, np.zeros((1, split.classes), "float32"), nothing[0])
     model.reset_metrics()
-    batches = grain.MapDataset.range(steps).map(batch).to_iter_dataset()
+
+    def batches(part):
+        rows = np.split(np.arange(batch_size), part[1])[part[0]]
+        made = grain.MapDataset.range(steps).map(functools.partial(batch, rows))
+        return made.to_iter_dataset()
+
     score = model.evaluate(devices.feed(batches), steps=steps, verbose=0, return_dict=True)
     return round(score["right"] * count) / count

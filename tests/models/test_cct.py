@@ -39,7 +39,7 @@ def test_by_hand():
         weight.assign(weight.numpy() + generator.normal(0, 0.3, weight.shape))
     x = pixels((2, 8, 8, 3))
     wide = np.pad(ops.convert_to_numpy(model.get_layer("normalize")(x)), AROUND)
-    (kernel,) = weights_of(model, "stem_conv")
+    (kernel,) = weights_of(model, "stem_conv1")
     maps = sum(wide[:, row : row + 8, column : column + 8] @ kernel[row, column]
                for row, column in WINDOW)  # fmt: skip
     wide = np.pad(np.maximum(maps, 0), AROUND)

@@ -301,6 +301,22 @@ def test_decay_against_an_l2_penalty(nesterov):
     assert theirs.tolist() == pytest.approx((curvature / (curvature + penalty)).tolist(), abs=1e-4)
 
 
+@ON_TORCH
+def test_one_cycle_is_that_of_torch():
+    import torch
+
+    sgd = torch.optim.SGD([torch.zeros(1, requires_grad=True)], 0.1)
+    cycle = torch.optim.lr_scheduler.OneCycleLR(
+        sgd, 0.3, total_steps=41, pct_start=11 / 41, div_factor=25, final_div_factor=1e3
+    )
+    given = {"schedule": "one_cycle", "warmup": 0.25, "start_rate": 1 / 25, "final_rate": 4e-5}
+    rate = optimize.Schedule.of(tiny(learning_rate=0.3, **given), 40)
+    for step in range(41):
+        assert float(rate(step)) == pytest.approx(cycle.get_last_lr()[0], rel=1e-5)
+        sgd.step()
+        cycle.step() if step < 40 else None
+
+
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
