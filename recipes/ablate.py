@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
         for row in rows:
             if not run(options, folder, row, seed):
                 return 1
-    table = tabulate(folder, rows, options.seeds)
+    table = tabulate({row: results(folder, row, options.seeds) for row in rows})
     progress.write(folder / "table.json", json.dumps(table, indent=1) + "\n")
     progress.write(folder / "table.md", markdown(table))
     plot(table, folder / "table.png")
@@ -62,26 +62,26 @@ def run(options, folder: pathlib.Path, row: str, seed: int) -> bool:
     return status == 0
 
 
-def tabulate(folder: pathlib.Path, rows: list[str], seeds: int) -> list[dict]:
-    """A row for each attention: its scores, and its differences from the first row's."""
-    results = {
-        row: [
-            json.loads((folder / f"{row}_seed{seed}" / "result.json").read_text("utf-8"))
-            for seed in range(seeds)
-        ]
-        for row in rows
-    }
-    first = np.array([result["accuracy"] for result in results[rows[0]]])
+def results(folder: pathlib.Path, row: str, seeds: int) -> list[dict]:
+    """What the runs of a row found, by seed."""
+    paths = [folder / f"{row}_seed{seed}" / "result.json" for seed in range(seeds)]
+    return [json.loads(path.read_text("utf-8")) for path in paths]
+
+
+def tabulate(rows: dict[str, list[dict]]) -> list[dict]:
+    """A line for each row of results: its scores, and its differences from the first row's."""
+    baseline = next(iter(rows))
+    first = np.array([result["accuracy"] for result in rows[baseline]])
     table = []
-    for row, found in results.items():
+    for row, found in rows.items():
         scores = np.array([result["accuracy"] for result in found])
         table.append(
             {
                 "attention": row,
                 "accuracy": scores.tolist(),
                 "mean": float(scores.mean()),
-                "sd": float(scores.std(ddof=1)) if seeds > 1 else None,
-                "difference": paired(scores - first) if row != rows[0] else None,
+                "sd": float(scores.std(ddof=1)) if len(scores) > 1 else None,
+                "difference": paired(scores - first) if row != baseline else None,
                 "parameters": found[0]["parameters"],
                 "gmacs": found[0]["gmacs"],
                 "images_per_second": float(np.mean([r["images_per_second"] for r in found])),

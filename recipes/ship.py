@@ -78,7 +78,7 @@ def configuration(chosen: recipe.Recipe, labels: tuple[str, ...]) -> dict:
         "arguments": {
             "attention": chosen.attention,
             "num_classes": len(labels),
-            "input_shape": [size, size, 3],
+            "input_shape": [size, size, len(chosen.mean)],
             "mean": chosen.mean,
             "std": chosen.std,
             **chosen.model_options,

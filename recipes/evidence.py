@@ -1,0 +1,246 @@
+"""What the runs found: docs/evidence.json from their folders, and docs/evidence.md from it.
+
+Run      python -m recipes.evidence [--runs runs]
+Reads    RUNS/RECIPE/ROW_seedN/result.json, as `recipes.ablate` leaves them; what docs/evidence.json
+         has already stays where there is no such folder
+Writes   docs/evidence.json, docs/evidence.md and a plot for each table in docs/evidence/
+
+No attention is compared with anything before the plain network reproduces a published figure
+(`anchor_holds`). Expectations are those of the recipes' files, which were written before the runs.
+"""
+
+import argparse
+import dataclasses
+import hashlib
+import importlib
+import json
+import pathlib
+import re
+import sys
+
+import numpy as np
+
+from . import ablate
+from .engine import progress
+
+ROOT = pathlib.Path(__file__).parents[1]
+RESULTS, PAGE, PLOTS = (
+    ROOT / "docs" / name for name in ("evidence.json", "evidence.md", "evidence")
+)
+# Of a result that is kept beside its score.
+KEPT = (
+    "accuracy", "accuracy_one_view", "seed", "epochs", "hours", "images_per_second", "parameters",
+    "gmacs", "dataset", "test_fingerprint", "command", "commit", "commits", "hardware", "software",
+)  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """A table: its recipe, its rows and what they say.
+
+    `rows` are compared with the first of them. `compared` tells whether they are attention, which
+    waits for the anchor. `reading` was written after the runs.
+    """
+
+    recipe: str
+    title: str
+    rows: tuple[str, ...]
+    compared: bool = True
+    reading: str = ""
+
+
+EXPERIMENTS = (
+    Experiment(
+        "fashion_mnist_preact20", "The anchor: Fashion-MNIST", ("none", "se", "cbam", "eca")
+    ),
+    Experiment(
+        "cifar10_airbench",
+        "A fast network on CIFAR-10 (JPEG q75)",
+        ("none", "se", "cbam", "eca", "constant", "wide"),
+    ),
+    Experiment(
+        "flowers5_finetune",
+        "A shipped model fine-tuned",
+        ("scratch", "pretrained"),
+        compared=False,
+    ),
+)
+# The published error of the plain network on Fashion-MNIST, and what counts as the same.
+ANCHOR, ANCHOR_RANGE, ANCHOR_SEEDS = 5.04, (4.75, 5.35), 3
+# The published accuracy of the plain fast network on the lossless CIFAR-10, mean of 1,000 runs.
+LOSSLESS = 94.01
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m recipes.evidence", description=__doc__)
+    parser.add_argument("--runs", type=pathlib.Path, default=pathlib.Path("runs"))
+    options = parser.parse_args(arguments)
+    results = collected(options.runs, json.loads(RESULTS.read_text("utf-8")))
+    progress.write(RESULTS, json.dumps(results, indent=1) + "\n")
+    progress.write(PAGE, page(results))
+    PLOTS.mkdir(exist_ok=True)
+    for experiment in EXPERIMENTS:
+        shown = finished(results, experiment)
+        if printable(results, experiment) and len(shown) > 1:
+            ablate.plot(ablate.tabulate(shown), PLOTS / f"{experiment.recipe}.png")
+    print(f"{PAGE}: {sum(len(found) for found in results.values())} results")
+    return 0
+
+
+def collected(runs: pathlib.Path, known: dict) -> dict[str, dict[str, dict]]:
+    """Results by recipe and by "ROW_seedN": those of the folders, and else those that are known."""
+    found = {}
+    for experiment in EXPERIMENTS:
+        own = dict(known.get(experiment.recipe, {}))
+        for row in experiment.rows:
+            for path in sorted((runs / experiment.recipe).glob(f"{row}_seed*/result.json")):
+                result = json.loads(path.read_text("utf-8"))
+                recipe = json.dumps(result["recipe"], sort_keys=True).encode()
+                kept = {key: result[key] for key in KEPT if key in result}
+                # Where a run was written is no part of what it found.
+                kept["command"] = re.sub(r" --output \S+", "", kept["command"])
+                digest = hashlib.sha256(recipe).hexdigest()[:12]
+                own[path.parent.name] = {**kept, "recipe_sha256": digest}
+        found[experiment.recipe] = own
+    return found
+
+
+def finished(results: dict, experiment: Experiment) -> dict[str, list[dict]]:
+    """The results of each row by seed, of the seeds that all rows have which have any.
+
+    A row with fewer seeds than the first waits.
+    """
+    own = results.get(experiment.recipe, {})
+    seeds = {
+        row: {int(key.rpartition("_seed")[2]) for key in own if key.rpartition("_seed")[0] == row}
+        for row in experiment.rows
+    }
+    first = seeds[experiment.rows[0]]
+    rows = [row for row in experiment.rows if first and seeds[row] >= first]
+    return {row: [own[f"{row}_seed{seed}"] for seed in sorted(first)] for row in rows}
+
+
+def errors(results: dict, recipe: str) -> list[float]:
+    """The errors of the plain network in percent, by seed."""
+    own = results.get(recipe, {})
+    return [100 * (1 - own[key]["accuracy"]) for key in sorted(own) if key.startswith("none_seed")]
+
+
+def anchor_holds(results: dict) -> bool:
+    """Whether the median error of enough seeds on Fashion-MNIST is the published one."""
+    found = errors(results, EXPERIMENTS[0].recipe)
+    low, high = ANCHOR_RANGE
+    return len(found) >= ANCHOR_SEEDS and low <= float(np.median(found)) <= high
+
+
+def printable(results: dict, experiment: Experiment) -> bool:
+    """Whether an experiment's rows may stand beside each other."""
+    return anchor_holds(results) or not experiment.compared
+
+
+def page(results: dict) -> str:
+    """docs/evidence.md."""
+    parts = [HEAD, _anchor(results), _offset(results)]
+    for experiment in EXPERIMENTS:
+        parts.append(_section(results, experiment))
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+HEAD = """\
+# Evidence
+
+Made by `python -m recipes.evidence` from the results of `recipes.train` and `recipes.ablate`. A
+row is the mean and the deviation over seeds of the accuracy after the last epoch, on the test set,
+which is looked at once. Pairs have one seed: the same first weights of what the networks share, the
+same order of the images, the same augmentation. Nulls stand here like anything else. What was
+expected was written into the recipe before its runs."""
+
+
+def _anchor(results: dict) -> str:
+    found = errors(results, EXPERIMENTS[0].recipe)
+    told = ", ".join(f"{error:.2f} %" for error in found) or "no seed is finished"
+    low, high = ANCHOR_RANGE
+    verdict = (
+        f"It holds: the median is {np.median(found):.2f} %."
+        if anchor_holds(results)
+        else "Until it holds, no attention is compared with the plain network on this page."
+    )
+    return (
+        "## Does the plain network reproduce a published figure?\n\n"
+        f"`{EXPERIMENTS[0].recipe}` has {ANCHOR} % errors in the repository it follows "
+        f"(hysts/pytorch_image_classification, median of 3 seeds). Asked of ours: the median of "
+        f"{ANCHOR_SEEDS} seeds between {low} and {high} %. Found: {told}. {verdict}"
+    )
+
+
+def _offset(results: dict) -> str:
+    found = errors(results, "cifar10_airbench")
+    lossless = 100 - LOSSLESS
+    told = (
+        f"Ours have {np.mean(found):.2f} % ({len(found)} seed{'s' * (len(found) > 1)}): the offset "
+        f"of this CIFAR-10 is {np.mean(found) - lossless:+.2f} points."
+        if found
+        else "Ours are not trained yet, so the offset is not known."
+    )
+    return (
+        "## How far is this CIFAR-10 from the original?\n\n"
+        "The images here were stored as JPEG of quality 75, for training and test alike. The plain "
+        f"network of `cifar10_airbench` has {lossless:.2f} % errors on the original, the mean of "
+        f"its authors' 1,000 runs. {told}"
+    )
+
+
+def _section(results: dict, experiment: Experiment) -> str:
+    rows = finished(results, experiment)
+    count = len(results.get(experiment.recipe, {}))
+    parts = [f"## {experiment.title}", _expected(experiment.recipe)]
+    if not rows or (len(rows) == 1 and experiment.compared):
+        parts.append(f"{count} run{'s' * (count != 1)} finished; no pair yet.")
+    elif not printable(results, experiment):
+        parts.append(f"{count} runs finished; compared when the anchor holds.")
+    else:
+        parts.append(ablate.markdown(ablate.tabulate(rows)).strip())
+        parts.append(f"![accuracies](evidence/{experiment.recipe}.png)")
+        parts += [experiment.reading] if experiment.reading else []
+    shown = printable(results, experiment)
+    own = results.get(experiment.recipe, {})
+    lines = [_line(key, own[key]) for key in sorted(own) if shown or key.startswith("none_seed")]
+    if lines:
+        head = "| run | accuracy, % | hours | commit | on | command |\n|---|---|---|---|---|---|"
+        parts.append("\n".join([head, *lines]))
+    return "\n\n".join(parts)
+
+
+def _line(key: str, result: dict) -> str:
+    commits = ", ".join(_short(commit) for commit in result.get("commits", [result["commit"]]))
+    cells = (
+        key,
+        f"{100 * result['accuracy']:.2f}",
+        f"{result['hours']}",
+        commits,
+        f"{result['hardware']}; {result['software']}",
+        f"`{result['command']}`",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _expected(recipe: str) -> str:
+    """The lines of a recipe's file that say what was expected of it."""
+    text = importlib.import_module(f"recipes.{recipe}").__doc__
+    start = text.index("Expect ")
+    lines = []
+    for line in text[start:].removeprefix("Expect").splitlines():
+        if line and not line.startswith(" "):
+            break
+        lines.append(line.strip())
+    told = " ".join(filter(None, lines)).removeprefix("written before the first run: ")
+    return f"Expected, before the runs: {told}."
+
+
+def _short(commit: str) -> str:
+    name, plus, changed = commit.partition("+")
+    return name[:9] + plus + changed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,83 @@
+"""The page of what the runs found."""
+
+import json
+
+import keras
+import pytest
+
+from recipes import evidence
+
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "torch", reason="no backend has a part in it"
+)
+FASHION, AIRBENCH, FLOWERS = (experiment.recipe for experiment in evidence.EXPERIMENTS)
+
+
+def result(accuracy, seed=0):
+    return {
+        "accuracy": accuracy, "seed": seed, "epochs": 2, "hours": 0.5, "images_per_second": 9.0,
+        "parameters": 1000, "gmacs": 0.5, "dataset": "generated", "commit": "a" * 40,
+        "hardware": "two cores", "software": "keras", "recipe": {"momentum": 0.9},
+        "command": "python -m recipes.train x --seed 0 --output /somewhere/x --quick",
+    }  # fmt: skip
+
+
+def written(folder, recipe, **accuracies):
+    """The folders of runs: `none=[0.5, 0.6]` for two seeds of a row."""
+    for row, scores in accuracies.items():
+        for seed, accuracy in enumerate(scores):
+            path = folder / recipe / f"{row}_seed{seed}"
+            path.mkdir(parents=True)
+            (path / "result.json").write_text(json.dumps(result(accuracy, seed)), "utf-8")
+
+
+def test_the_page_is_that_of_the_results():
+    known = json.loads(evidence.RESULTS.read_text("utf-8"))
+    assert evidence.PAGE.read_text("utf-8") == evidence.page(known)
+    shown = [e for e in evidence.EXPERIMENTS if f"evidence/{e.recipe}.png" in evidence.page(known)]
+    assert all((evidence.PLOTS / f"{experiment.recipe}.png").exists() for experiment in shown)
+
+
+def test_results_are_collected_and_kept(tmp_path):
+    written(tmp_path, FASHION, none=[0.95], other=[0.1])
+    old = {FASHION: {"se_seed0": {"accuracy": 0.9}, "none_seed0": {"accuracy": 0.1}}}
+    found = evidence.collected(tmp_path, old)[FASHION]
+    assert set(found) == {"none_seed0", "se_seed0"}
+    assert found["none_seed0"]["accuracy"] == 0.95 and "recipe" not in found["none_seed0"]
+    assert found["none_seed0"]["command"] == "python -m recipes.train x --seed 0 --quick"
+    assert len(found["none_seed0"]["recipe_sha256"]) == 12
+
+
+@pytest.mark.parametrize(
+    ("scores", "holds"),
+    [
+        ([0.95, 0.95], False),
+        ([0.95, 0.9, 0.952], True),
+        ([0.93, 0.94, 0.95], False),
+        ([0.96, 0.96, 0.95], False),
+    ],
+)
+def test_nothing_is_compared_before_the_anchor_holds(tmp_path, scores, holds):
+    written(tmp_path, FASHION, none=scores)
+    written(tmp_path, AIRBENCH, none=[0.93, 0.94], cbam=[0.91237, 0.94])
+    results = evidence.collected(tmp_path, {})
+    assert evidence.anchor_holds(results) == holds
+    page = evidence.page(results)
+    assert ("91.24" in page) == holds and ("| cbam |" in page) == holds
+    assert "93.00" in page and "a" * 9 in page and "a" * 10 not in page
+    assert "offset of this CIFAR-10 is +0.51 points" in page
+
+
+def test_a_row_waits_for_its_seeds(tmp_path):
+    written(tmp_path, FLOWERS, scratch=[0.6, 0.62], pretrained=[0.7])
+    experiment = evidence.EXPERIMENTS[2]
+    assert set(evidence.finished(evidence.collected(tmp_path, {}), experiment)) == {"scratch"}
+    written(tmp_path / "more", FLOWERS, scratch=[0.6, 0.62], pretrained=[0.7, 0.72])
+    page = evidence.page(evidence.collected(tmp_path / "more", {}))
+    assert "| pretrained | 71.00 ± 1.41 | +10.00 (+10.00 to +10.00) |" in page
+
+
+def test_expectations_are_those_of_the_recipes():
+    page = evidence.page({})
+    assert "within 0.3 points of it (a null)." in page and "no seed is finished" in page
+    assert "at least 5 points above the same net from nothing." in page
