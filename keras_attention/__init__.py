@@ -1,7 +1,7 @@
 """Attention layers and pretrained attention models for vision in Keras 3."""
 
 try:
-    from . import explain, layers, models, zoo
+    from . import explain, layers, metrics, models, zoo
 except ModuleNotFoundError as error:
     if error.name not in ("jax", "tensorflow", "torch"):
         raise
@@ -12,4 +12,4 @@ except ModuleNotFoundError as error:
     ) from error
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "explain", "layers", "models", "zoo"]
+__all__ = ["__version__", "explain", "layers", "metrics", "models", "zoo"]

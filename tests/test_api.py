@@ -9,7 +9,7 @@ import keras_attention as ka
 from keras_attention.layers.registry import ATTENTION
 
 PUBLIC = {
-    ka: {"__version__", "explain", "layers", "models", "zoo"},
+    ka: {"__version__", "explain", "layers", "metrics", "models", "zoo"},
     ka.explain: {"AttentionMap", "attention_maps", "figure", "overlay"},
     ka.layers: {
         "AdditiveAttention",
@@ -76,7 +76,29 @@ PUBLIC = {
         "TripletAttention",
         "WindowAttention",
     },
-    ka.models: {"Normalize", "Slots", "build", "labels", "list_architectures"},
+    ka.metrics: {
+        "Agreement",
+        "Floor",
+        "Neighbours",
+        "Score",
+        "agreement",
+        "classification_accuracy_score",
+        "floors",
+        "frechet_distance",
+        "inception_score",
+        "kernel_distance",
+        "prdc",
+    },
+    ka.models: {
+        "Normalize",
+        "Slots",
+        "build",
+        "build_discriminator",
+        "build_generator",
+        "labels",
+        "list_architectures",
+        "sample",
+    },
     ka.zoo: {
         "AccessError",
         "CacheError",
@@ -85,6 +107,7 @@ PUBLIC = {
         "Finding",
         "HubError",
         "ImageError",
+        "Inception",
         "IntegrityError",
         "ManifestError",
         "ModelInfo",
@@ -101,6 +124,10 @@ PUBLIC = {
         "cache_info",
         "centre",
         "classify",
+        "features",
+        "fid",
+        "inception",
+        "inception_score",
         "info",
         "list_models",
         "load",

@@ -30,11 +30,12 @@ def attention_maps(model: keras.Model, images) -> dict[str, AttentionMap]:
     as it did. The model is left as it was.
 
     Args:
-        model: A Functional or a built Sequential model of one input. Every layer with a
-            `score_kind` counts whose `call` takes `return_attention_scores`, in nested models too;
-            of a layer used more than once, its first use.
+        model: A Functional or a built Sequential model. Every layer with a `score_kind` counts
+            whose `call` takes `return_attention_scores`, in nested models too; of a layer used
+            more than once, its first use.
         images: One image or a batch, as the model takes them: for a model of `models.build`, RGB
-            in 0..255, (height, width, 3) or (images, height, width, 3), or channels first.
+            in 0..255, (height, width, 3) or (images, height, width, 3), or channels first. For a
+            model of several inputs a list with an array for each, as [noise, labels].
     Returns: A dict in the order of the layers. A layer with several maps has an entry for each,
         and a layer of a nested model has that model's name in front:
         "resnet18/stage1_block1_attention/spatial".
@@ -50,14 +51,12 @@ def attention_maps(model: keras.Model, images) -> dict[str, AttentionMap]:
             "attention_maps needs a Functional or a built Sequential model, whose layers it can "
             f"see: wrap others by keras.Model(inputs, outputs). Received: model={model!r}"
         )
-    if len(model.inputs) != 1:
-        raise ValueError(f"attention_maps needs a model of one input, not {len(model.inputs)}.")
     if not _holds_attention(model):
         raise ValueError(
             f"The model {model.name!r} has no attention layer: none of its layers has a score_kind "
             "and takes return_attention_scores."
         )
-    return dict(_collect(model, [_batch(model, images)], ""))
+    return dict(_collect(model, _batches(model, images), ""))
 
 
 def _is_graph(model) -> bool:
@@ -116,9 +115,28 @@ def _to_numpy(tensor) -> np.ndarray:
     return np.array(ops.convert_to_numpy(ops.cast(tensor, "float32")))
 
 
-def _batch(model, images) -> np.ndarray:
-    """`images` with a batch axis, checked against the input of `model`."""
-    wanted = tuple(model.inputs[0].shape)[1:]
+def _batches(model, images) -> list[np.ndarray]:
+    """An array for each input of `model`, with a batch axis and checked against that input."""
+    if len(model.inputs) == 1:
+        return [_batch(model, model.inputs[0], images)]
+    names = [x.name for x in model.inputs]
+    if not isinstance(images, list | tuple) or len(images) != len(names):
+        given = f"{len(images)} entries" if isinstance(images, list | tuple) else type(images)
+        raise ValueError(
+            f"{model.name!r} takes a list of {len(names)} arrays: {names}. Received: images={given}"
+        )
+    batches = [_batch(model, x, one) for x, one in zip(model.inputs, images, strict=True)]
+    if len({len(batch) for batch in batches}) > 1:
+        raise ValueError(
+            f"{model.name!r} takes as many rows of each of its inputs {names}. "
+            f"Received: {[len(batch) for batch in batches]}"
+        )
+    return batches
+
+
+def _batch(model, placeholder, images) -> np.ndarray:
+    """`images` with a batch axis, checked against one input of `model`."""
+    wanted = tuple(placeholder.shape)[1:]
     x = np.asarray(images)
     if x.ndim == len(wanted):
         x = x[None]

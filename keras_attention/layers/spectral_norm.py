@@ -1,7 +1,10 @@
-"""Dense and convolution layers whose kernel is divided by its largest singular value."""
+"""Dense, convolution and embedding layers with kernels divided by their largest singular value."""
 
 import keras
 from keras import ops
+
+from ..ops import lookup
+from .checks import at_least
 
 # Below this a length counts as this, so that a kernel of zeros stays zeros.
 SMALLEST = 1e-12
@@ -171,6 +174,38 @@ class SpectralConv2D(SpectralLayer):
             "padding": self.padding,
             "data_format": self.data_format,
         }
+
+
+@keras.saving.register_keras_serializable("keras_attention")
+class SpectralEmbedding(SpectralLayer):
+    """y = row `label` of W / sigma(W), with W (num_classes, units).
+
+    Args:
+        num_classes: Integer >= 1, rows of W.
+        units: Width of the output.
+        kernel_initializer: Initialiser of W.
+        **kwargs: `dtype`, `name` and the other arguments of `keras.layers.Layer`.
+    Call arguments, differences from torch, reference: as in `SpectralDense`.
+    Input shape: labels (batch, ...), integers from 0. Output shape: (batch, ..., units).
+    Weights: `kernel` and, not trained, `u` (units,).
+    A label outside of 0..num_classes-1 gives a row of NaN: a compiled graph cannot raise.
+    Raises: ValueError if `num_classes` is below 1.
+    """
+
+    def __init__(self, num_classes: int, units: int, **kwargs):
+        super().__init__(units, use_bias=False, **kwargs)
+        self.num_classes = at_least(1, "SpectralEmbedding", num_classes=num_classes)
+
+    def build(self, input_shape):
+        self.add_kernel((self.num_classes, self.units))
+
+    def call(self, label, training=None, update=None):
+        return lookup.rows(self.normalised_kernel(self.updates(training, update)), label)
+
+    def get_config(self):
+        config = {**super().get_config(), "num_classes": self.num_classes}
+        del config["use_bias"], config["bias_initializer"]
+        return config
 
 
 def _pair(size) -> tuple[int, int]:

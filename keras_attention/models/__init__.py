@@ -3,6 +3,17 @@
 from .factory import build, list_architectures
 from .head import labels
 from .normalize import Normalize
+from .sagan import build_discriminator, build_generator
+from .sampling import sample
 from .slots import Slots
 
-__all__ = ["Normalize", "Slots", "build", "labels", "list_architectures"]
+__all__ = [
+    "Normalize",
+    "Slots",
+    "build",
+    "build_discriminator",
+    "build_generator",
+    "labels",
+    "list_architectures",
+    "sample",
+]

@@ -19,7 +19,9 @@ from .errors import (
     WeightsError,
     ZooError,
 )
+from .feature_nets import features
 from .images import read as read_image
+from .inceptions import Inception, fid, inception, inception_score
 from .index import ModelInfo, info, list_models
 from .loading import load
 from .publishing.release import Published, publish
@@ -32,6 +34,7 @@ __all__ = [
     "Finding",
     "HubError",
     "ImageError",
+    "Inception",
     "IntegrityError",
     "ManifestError",
     "ModelInfo",
@@ -48,6 +51,10 @@ __all__ = [
     "cache_info",
     "centre",
     "classify",
+    "features",
+    "fid",
+    "inception",
+    "inception_score",
     "info",
     "list_models",
     "load",

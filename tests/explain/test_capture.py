@@ -275,11 +275,34 @@ def test_a_model_without_attention():
         explain.attention_maps(net(None), photos())
 
 
+def two_inputs():
+    inputs = [keras.Input(SHAPE, name="photo"), keras.Input((), dtype="int32", name="shift")]
+    moved = keras.layers.Add()([inputs[0], keras.layers.Reshape((1, 1, 1))(inputs[1])])
+    return keras.Model(inputs, layers.SpatialGate(name="gate", gamma_initializer="ones")(moved))
+
+
 def test_a_model_of_two_inputs():
-    inputs = [keras.Input(SHAPE), keras.Input(SHAPE)]
-    model = keras.Model(inputs, layers.CBAM(3)(keras.layers.Add()(inputs)))
-    with pytest.raises(ValueError, match="a model of one input, not 2"):
-        explain.attention_maps(model, photos())
+    model, x, shift = two_inputs(), photos().astype("float32"), np.array([3, 40])
+    found = explain.attention_maps(model, [x, shift])["gate"].array
+    moved = x + shift[:, None, None, None]
+    _, expected = model.get_layer("gate")(moved, return_attention_scores=True)
+    np.testing.assert_allclose(found, ops.convert_to_numpy(expected), rtol=1e-4, atol=1e-5)
+    one = explain.attention_maps(model, (x[1], 40))["gate"].array
+    np.testing.assert_allclose(one, found[1:], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (photos(), r"takes a list of 2 arrays: \['photo', 'shift'\]"),
+        ([photos()], "Received: images=1 entries"),
+        ([photos(), np.arange(3)], r"as many rows of each.* Received: \[2, 3\]"),
+        ([photos(), np.zeros((2, 2))], r"shape \(\) for one image.*Received: shape=\(2, 2\)"),
+    ],
+)
+def test_wrong_lists_of_inputs(images, message):
+    with pytest.raises(ValueError, match=message):
+        explain.attention_maps(two_inputs(), images)
 
 
 def test_a_layer_that_another_model_used_first():
