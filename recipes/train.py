@@ -67,11 +67,11 @@ def _chosen(options) -> recipe.Recipe:
     """The recipe with the fields of the command line."""
     if options.tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise ValueError("--tensorboard needs the tensorboard package: pip install tensorboard")
-    attention = _literal(options.attention) if options.attention else None
+    attention = literal(options.attention) if options.attention else None
     chosen = recipe.find(options.recipe)(attention, options.quick)
     if attention not in controls.NAMES:
         ka.layers.get(attention)  # a mistyped layer is told before any data is read
-    chosen = chosen.replace(**dict(_field(text) for text in options.set))
+    chosen = chosen.replace(**dict(field(text) for text in options.set))
     optimize.check(chosen)
     augment.check(chosen)
     if chosen.pretrained:
@@ -109,7 +109,7 @@ def _tell(chosen: recipe.Recipe) -> int:
     return 0
 
 
-def _literal(text: str):
+def literal(text: str):
     """A Python literal, or the text itself where it is none."""
     try:
         return ast.literal_eval(text)
@@ -117,11 +117,11 @@ def _literal(text: str):
         return text
 
 
-def _field(text: str) -> tuple[str, object]:
+def field(text: str) -> tuple[str, object]:
     name, equals, value = text.partition("=")
     if not equals:
         raise ValueError(f"--set needs field=value. Received: {text!r}")
-    return name, _literal(value)
+    return name, literal(value)
 
 
 def _default_output(options) -> str:

@@ -1,0 +1,1 @@
+"""Adversarial training of image generators, for the three backends."""
