@@ -2,6 +2,7 @@
 
 import json
 
+import keras
 import numpy as np
 import pytest
 
@@ -44,6 +45,7 @@ def test_finished_runs_are_not_run_again(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "table.png").read_bytes()[:4] == b"\x89PNG"
 
 
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="no backend has a part in it")
 def test_a_pair_of_quick_runs(tmp_path):
     narrow = "model_options={'width': 2, 'stem': 'small'}"
     words = ["cifar10_resnet18w16", "--attention", "none", "--seeds", "1", "--quick"]

@@ -58,7 +58,7 @@ def test_whitened_patches():
     assert whiten.IMAGES > len(split.images)
 
 
-def test_multiply_adds():
+def test_multiply_adds(counted):
     """Of a ResNet-18 with 16 channels at 32 pixels, counted by hand: 34.9 million."""
     assert macs.of_recipe(recipe.find("cifar10_resnet18w16")(), 10) == count_by_hand()
 

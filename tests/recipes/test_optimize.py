@@ -239,7 +239,6 @@ def test_training_of_some_weights_ends_before():
 
 def test_averaged_weights_are_saved_and_scored(tmp_path, monkeypatch):
     scored = []
-    monkeypatch.setattr(run.macs, "of_recipe", lambda *_: None)  # a process that takes seconds
     monkeypatch.setattr(score, "accuracy", lambda model, *_: scored.append(values(model)) or 0.5)
     run.train(tiny(sizes=((1, 16),), ema=0.9, learning_rate=1.0, **TOKENS), 0, tmp_path)
     saved = load_file(tmp_path / "weights.safetensors")

@@ -38,7 +38,6 @@ DRAWS = {
     ("at", "net"), [((2, 0), NORMS), ((0, 3), DRAWS)], ids=["between epochs", "within one"]
 )
 def test_a_run_goes_on_where_it_stopped(at, net, tmp_path, monkeypatch):
-    monkeypatch.setattr(run.macs, "of_recipe", lambda *_: None)  # a process that takes seconds
     chosen = tiny(sizes=((2, 16), (1, 32)), mixup=0.2, cutmix=1.0, ema=0.5, **net)
     for name in ("whole", "parts"):
         (tmp_path / name).mkdir()
