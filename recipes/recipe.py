@@ -5,13 +5,33 @@ import importlib
 import json
 import pathlib
 from collections.abc import Mapping
+from typing import Self
 
 from keras_attention.layers import Spec
 from keras_attention.layers.checks import nearest
 
 
+class Fields:
+    """What all recipes can do, of whatever fields: a base of frozen dataclasses."""
+
+    def told(self) -> dict:
+        """The fields as JSON has them; what has no such form is its text."""
+        return json.loads(json.dumps(dataclasses.asdict(self), default=str))
+
+    def replace(self, **fields) -> Self:
+        """A copy with some fields changed; a mistyped one is a TypeError."""
+        known = [field.name for field in dataclasses.fields(self)]
+        for name in fields:
+            if name not in known:
+                raise TypeError(
+                    f"A recipe has no field {name!r}.{nearest(name, known)} "
+                    f"Received: {name}={fields[name]!r}. Known: {', '.join(known)}."
+                )
+        return dataclasses.replace(self, **fields)
+
+
 @dataclasses.dataclass(frozen=True)
-class Recipe:
+class Recipe(Fields):
     """One training run but for its seed.
 
     Data. `sizes` lists (epochs, pixels) in order: how long images of which side are trained on;
@@ -100,39 +120,27 @@ class Recipe:
     def epochs(self) -> int:
         return sum(epochs for epochs, _ in self.sizes)
 
-    def told(self) -> dict:
-        """The fields as JSON has them; what has no such form is its text."""
-        return json.loads(json.dumps(dataclasses.asdict(self), default=str))
-
     def size_at(self, epoch: int) -> int:
         """The side of the images in pixels in an epoch counted from 0."""
         return [size for epochs, size in self.sizes for _ in range(epochs)][epoch]
 
-    def replace(self, **fields) -> "Recipe":
-        """A copy with some fields changed; a mistyped one is a TypeError."""
-        known = [field.name for field in dataclasses.fields(self)]
-        for name in fields:
-            if name not in known:
-                raise TypeError(
-                    f"A recipe has no field {name!r}.{nearest(name, known)} "
-                    f"Received: {name}={fields[name]!r}. Known: {', '.join(known)}."
-                )
-        return dataclasses.replace(self, **fields)
+
+HERE = pathlib.Path(__file__).parent
 
 
-def names() -> list[str]:
-    """The recipes of this folder."""
-    folder = pathlib.Path(__file__).parent
+def names(folder: pathlib.Path = HERE) -> list[str]:
+    """The recipes of a folder."""
     return sorted(
         path.stem for path in folder.glob("*.py") if "\ndef recipe(" in path.read_text("utf-8")
     )
 
 
-def find(name: str):
-    """The function `recipe(attention, quick)` of one recipe file."""
-    if name not in names():
+def find(name: str, folder: pathlib.Path = HERE):
+    """The function `recipe(attention, quick)` of one recipe file of a folder, below this one."""
+    known = names(folder)
+    if name not in known:
         raise ValueError(
-            f"Unknown recipe.{nearest(name, names())} Received: {name!r}. "
-            f"Known: {', '.join(names())}."
+            f"Unknown recipe.{nearest(name, known)} Received: {name!r}. Known: {', '.join(known)}."
         )
-    return importlib.import_module(f"recipes.{name}").recipe
+    package = ".".join([__package__, *folder.relative_to(HERE).parts])
+    return importlib.import_module(f"{package}.{name}").recipe

@@ -1,13 +1,13 @@
 """What an adversarial training run is made of."""
 
 import dataclasses
-import importlib
-import json
+import functools
 import pathlib
 
 from keras_attention.layers import Spec
-from keras_attention.layers.checks import at_least, nearest, one_of, rate
+from keras_attention.layers.checks import at_least, one_of, rate
 
+from .. import recipe
 from . import augment
 
 FITS = ("pad", "resize")
@@ -15,7 +15,7 @@ PRECISIONS = ("float32", "mixed_bfloat16")
 
 
 @dataclasses.dataclass(frozen=True)
-class GanRecipe:
+class GanRecipe(recipe.Fields):
     """One adversarial training run but for its seed.
 
     Data. `size` is the side of the images in pixels, and `fit` says what is done with those of
@@ -62,21 +62,6 @@ class GanRecipe:
     sample_every: int = 1000
     judged: int = 2000
 
-    def told(self) -> dict:
-        """The fields as JSON has them; what has no such form is its text."""
-        return json.loads(json.dumps(dataclasses.asdict(self), default=str))
-
-    def replace(self, **fields) -> "GanRecipe":
-        """A copy with some fields changed; a mistyped one is a TypeError."""
-        known = [field.name for field in dataclasses.fields(self)]
-        for name in fields:
-            if name not in known:
-                raise TypeError(
-                    f"A recipe has no field {name!r}.{nearest(name, known)} "
-                    f"Received: {name}={fields[name]!r}. Known: {', '.join(known)}."
-                )
-        return dataclasses.replace(self, **fields)
-
     def check(self) -> None:
         """Raise ValueError for what no run could be made of."""
         counts = ("steps", "size", "batch_size", "d_steps", "log_every", "sample_every", "judged")
@@ -97,19 +82,6 @@ class GanRecipe:
             one_of(tuple(augment.STEPS), "recipe", augment=word)
 
 
-def names() -> list[str]:
-    """The recipes of this folder."""
-    folder = pathlib.Path(__file__).parent
-    return sorted(
-        path.stem for path in folder.glob("*.py") if "\ndef recipe(" in path.read_text("utf-8")
-    )
-
-
-def find(name: str):
-    """The function `recipe(attention, quick)` of one recipe file."""
-    if name not in names():
-        raise ValueError(
-            f"Unknown recipe.{nearest(name, names())} Received: {name!r}. "
-            f"Known: {', '.join(names())}."
-        )
-    return importlib.import_module(f"recipes.gan.{name}").recipe
+HERE = pathlib.Path(__file__).parent
+names = functools.partial(recipe.names, HERE)
+find = functools.partial(recipe.find, folder=HERE)
