@@ -73,9 +73,14 @@ LOSSLESS = 94.01
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m recipes.evidence", description=__doc__)
-    parser.add_argument("--runs", type=pathlib.Path, default=pathlib.Path("runs"))
+    parser.add_argument("--runs", type=pathlib.Path, help="default: runs")
     options = parser.parse_args(arguments)
-    results = collected(options.runs, json.loads(RESULTS.read_text("utf-8")))
+    if options.runs and not options.runs.is_dir():
+        print(f"evidence: --runs must be a folder. Received: {options.runs}", file=sys.stderr)
+        return 2
+    results = collected(
+        options.runs or pathlib.Path("runs"), json.loads(RESULTS.read_text("utf-8"))
+    )
     progress.write(RESULTS, json.dumps(results, indent=1) + "\n")
     progress.write(PAGE, page(results))
     PLOTS.mkdir(exist_ok=True)

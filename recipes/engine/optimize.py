@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import keras
 from keras import ops
 
-from keras_attention.layers.checks import one_of
+from keras_attention.layers.checks import at_least, one_of
 
 from ..recipe import Recipe
 from . import fused, lookahead
@@ -44,6 +44,7 @@ def check(chosen: Recipe) -> None:
     one_of(OPTIMIZERS, "recipe", optimizer=chosen.optimizer)
     one_of(LOSSES, "recipe", loss=chosen.loss)
     one_of(SHAPES, "recipe", schedule=chosen.schedule)
+    at_least(0, "recipe", lookahead=chosen.lookahead)
     if chosen.lookahead and (chosen.ema or chosen.accumulate > 1):
         raise ValueError(
             "lookahead goes without ema and without accumulate. Received: "

@@ -68,6 +68,11 @@ def test_nothing_is_compared_before_the_anchor_holds(tmp_path, scores, holds):
     assert "offset of this CIFAR-10 is +0.51 points" in page
 
 
+def test_a_mistyped_folder_is_told(tmp_path, capsys):
+    assert evidence.main(["--runs", str(tmp_path / "rnus")]) == 2
+    assert "rnus" in capsys.readouterr().err
+
+
 def test_a_row_waits_for_its_seeds(tmp_path):
     written(tmp_path, FLOWERS, scratch=[0.6, 0.62], pretrained=[0.7])
     experiment = evidence.EXPERIMENTS[2]

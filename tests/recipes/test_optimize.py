@@ -223,6 +223,8 @@ def test_weights_are_drawn_back_to_the_slow_ones():
         np.testing.assert_allclose(values(model)[path], slow, atol=1e-5, err_msg=path)
     with pytest.raises(ValueError, match="lookahead goes without ema"):
         optimize.check(fields(lookahead=5, ema=0.9))
+    with pytest.raises(ValueError, match="lookahead=-1"):
+        optimize.check(fields(lookahead=-1))
 
 
 def test_training_of_some_weights_ends_before():
