@@ -2,17 +2,22 @@
 
 Run      KERAS_BACKEND=jax python -m benchmarks.gan --rounds 5
 Prints   one line of JSON: images a second of both, medians of alternating rounds, their ratio, and
-         the peak megabytes of a process with each alone. A step is one of the discriminator and
-         one of the generator, with Adam and the averaged generator. `--quick`: a tiny net.
+         megabytes in a process with each alone: the peak of a step beyond what stays between
+         steps (`step`), and beyond the imports the peak of steps after the first (`steps`) and of
+         the first with all that makes the networks and compiles (`first`).
+         A step is one of the discriminator and one of the generator, with Adam and the averaged
+         generator. `--quick`: a tiny net. Needs Linux.
 """
 
 import argparse
+import ctypes
 import json
 import os
-import resource
+import pathlib
 import subprocess
 import sys
 
+import keras
 import numpy as np
 
 from recipes.gan import draws, recipe, run
@@ -68,11 +73,29 @@ def paired(rounds: int, quick: bool) -> dict:
 
 
 def peak(side: str, quick: bool) -> dict:
-    """Peak megabytes of this process after three steps of one side."""
-    step, _ = {"ours": ours, "theirs": theirs}[side](*made(quick))
+    """What the text above says, of one side."""
+    keras.utils.set_random_seed(0)  # imports TensorFlow where it can, whatever the backend
+    given = made(quick)
+    before = _kilobytes("VmRSS")
+    step, _ = {"ours": ours, "theirs": theirs}[side](*given)
+    step()
+    first = _kilobytes("VmHWM")
+    # What compiling used is given back, and the peak begins anew.
+    ctypes.CDLL(None).malloc_trim(0)
+    between = _kilobytes("VmRSS")
+    pathlib.Path("/proc/self/clear_refs").write_text("5")
     for _ in range(3):
         step()
-    return {"megabytes": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)}
+    later = _kilobytes("VmHWM")
+    found = {"step": later - between, "steps": later - before, "first": first - before}
+    return {name: round(number / 1024) for name, number in found.items()}
+
+
+def _kilobytes(name: str) -> int:
+    """A line of what Linux tells of this process."""
+    lines = pathlib.Path("/proc/self/status").read_text().splitlines()
+    (line,) = (line for line in lines if line.startswith(f"{name}:"))
+    return int(line.split()[1])
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -89,7 +112,7 @@ def main(arguments: list[str] | None = None) -> None:
         print(json.dumps(found))
         return
     found = _part(arguments, "paired")
-    found["megabytes"] = {side: _part(arguments, side)["megabytes"] for side in SIDES}
+    found["megabytes"] = {side: _part(arguments, side) for side in SIDES}
     print(json.dumps(found))
 
 

@@ -179,11 +179,12 @@ def build_discriminator(
 
 def _generator_block(x, filters, variant, normalise, name):
     y = activate(normalise(x, f"{name}_norm1"), "relu", name=f"{name}_act1")
-    y = _conv(variant, _double(y, f"{name}_up"), filters, 3, f"{name}_conv1")
+    y = _conv(variant, y, filters, 3, f"{name}_conv1", resample="up")
     y = activate(normalise(y, f"{name}_norm2"), "relu", name=f"{name}_act2")
     y = _conv(variant, y, filters, 3, f"{name}_conv2")
     # A quarter of the work of the other order, for the same sum.
-    x = _double(_conv(variant, x, filters, 1, f"{name}_shortcut_conv"), f"{name}_shortcut_up")
+    x = _conv(variant, x, filters, 1, f"{name}_shortcut_conv")
+    x = keras.layers.UpSampling2D(2, name=f"{name}_shortcut_up")(x)
     return keras.layers.Add(name=f"{name}_add")([x, y])
 
 
@@ -191,9 +192,8 @@ def _discriminator_block(x, filters, variant, halve, number):
     name = f"block{number}"
     y = x if number == 1 else activate(x, "relu", name=f"{name}_act1")
     y = activate(_conv(variant, y, filters, 3, f"{name}_conv1"), "relu", name=f"{name}_act2")
-    y = _conv(variant, y, filters, 3, f"{name}_conv2")
+    y = _conv(variant, y, filters, 3, f"{name}_conv2", resample="down" if halve else None)
     if halve:
-        y = keras.layers.AveragePooling2D(2, name=f"{name}_mean")(y)
         x = keras.layers.AveragePooling2D(2, name=f"{name}_shortcut_mean")(x)
     if halve or channels_of(x) != filters:
         x = _conv(variant, x, filters, 1, f"{name}_shortcut_conv")
@@ -223,12 +223,9 @@ def _plain_norm(variant, x, name):
     return norm(x, name=name, momentum=variant.momentum, epsilon=variant.epsilon)
 
 
-def _conv(variant, x, filters, size, name):
-    return SpectralConv2D(filters, size, kernel_initializer=variant.initializer, name=name)(x)
-
-
-def _double(x, name):
-    return keras.layers.UpSampling2D(2, name=name)(x)
+def _conv(variant, x, filters, size, name, resample=None):
+    options = {"kernel_initializer": variant.initializer, "resample": resample}
+    return SpectralConv2D(filters, size, name=name, **options)(x)
 
 
 def _label(num_classes):

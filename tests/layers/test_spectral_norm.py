@@ -213,3 +213,59 @@ def test_learns_in_fit():
     model.fit(x, x[:, :1], epochs=1, verbose=0)
     for old, new in zip(before, model.weights, strict=True):
         assert not np.array_equal(old, to_numpy(new)), new.path
+
+
+class TwoSteps(keras.layers.Layer):
+    """A convolution after a doubling or before a halving."""
+
+    def __init__(self, conv, resample):
+        super().__init__()
+        self.conv, self.resample, self.built = conv, resample, True
+
+    def call(self, x, training=None):
+        if self.resample == "up":
+            x = keras.ops.repeat(keras.ops.repeat(x, 2, 1), 2, 2)
+        y = self.conv(x, training=training)
+        return y if self.resample == "up" else keras.ops.average_pool(y, 2, 2)
+
+
+@pytest.mark.parametrize("resample", ["up", "down"])
+def test_a_resampling_convolution_equals_two_steps(resample):
+    x = random_inputs((2, 6, 4, 3))
+    layer, plain = SpectralConv2D(5, 3, resample=resample), SpectralConv2D(5, 3)
+    for each in (layer, plain):
+        each.build(x.shape)
+    plain.set_weights(layer.get_weights())
+    steps = TwoSteps(plain, resample)
+    assert_close(layer(x), steps(x))
+    found, expected = gradients(layer, x), gradients(steps, x)
+    for name, value in expected.items():
+        assert_close(found[name.split("/")[-1]], value, 1e-5 * np.abs(value).max(), what=name)
+    assert layer.get_config()["resample"] == resample
+
+
+@pytest.mark.parametrize("resample", ["up", "down"])
+def test_a_resampling_convolution_in_both_layouts(resample):
+    x = random_inputs((2, 6, 4, 3))
+    last, first = (SpectralConv2D(5, 3, resample=resample, data_format=f) for f in DATA_FORMATS)
+    for layer, data_format in ((last, DATA_FORMATS[0]), (first, DATA_FORMATS[1])):
+        layer.build(to_layout(x, data_format).shape)
+    first.set_weights(last.get_weights())
+    y = to_numpy(first(to_layout(x, DATA_FORMATS[1])))
+    assert_close(from_layout(y, DATA_FORMATS[1]), last(x))
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"resample": "dwn"}, "Did you mean 'down'.*Received: resample='dwn'"),
+        ({"resample": "up", "kernel_size": 2}, r"odd square.*Received: kernel_size=\(2, 2\)"),
+        ({"resample": "up", "kernel_size": (3, 5)}, r"odd square.*Received: kernel_size=\(3, 5\)"),
+        ({"resample": "up", "strides": 2}, r"strides=\(2, 2\)"),
+        ({"resample": "down", "padding": "valid"}, "padding='valid'"),
+    ],
+    ids=str,
+)
+def test_a_wrong_resampling_is_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        SpectralConv2D(5, **{"kernel_size": 3, **options})
