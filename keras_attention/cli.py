@@ -1,14 +1,15 @@
-"""The command line: `keras-attention list | info | predict | explain | publish | verify | cache`.
+"""The command line: `keras-attention list | info | predict | explain | sample | publish | ...`.
 
 Exit code 0: done; 1: it failed; 2: an argument is wrong. Errors are one line on stderr.
 """
 
 import argparse
+import contextlib
 import dataclasses
 import os
 import pathlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -69,15 +70,52 @@ def _explain(options) -> int:
     label, probability = predictions[0]
     title = f"{options.model}: {label} {probability:.1%}"
     figure = explain.figure(zoo.centre(model, image), maps, title=title)
-    beside = output.with_name(f".{output.name}.part")
-    try:
+    with _written(output) as beside:
         figure.savefig(beside, format=output.suffix[1:], dpi=150, bbox_inches="tight")
-        os.replace(beside, output)
-    finally:
-        beside.unlink(missing_ok=True)
     _print_top(predictions)
     print(f"The photo and the spatial attention of each stage: {output}")
     return 0
+
+
+def _sample(options) -> int:
+    from PIL import Image
+
+    from . import models, zoo
+
+    output = pathlib.Path(options.out)
+    _check_output(output, PICTURES)
+    rows, across = options.grid or (None, 8)
+    generator = zoo.load(options.model)
+    names = models.labels(generator) or ()
+    classes = options.classes.split(",") if options.classes else list(names)
+    wanted: list[int | str] = [int(one) if one.isdigit() else one for one in classes]
+    rows = rows or len(wanted) or 8
+    if options.classes and rows < len(wanted):
+        raise ValueError(
+            f"{len(wanted)} classes need as many rows. Received: --grid {rows}x{across}"
+        )
+    labels = [one for row in range(rows) for one in [wanted[row % len(wanted)]] * across]
+    images = models.sample(
+        generator, labels or rows * across, options.seed, truncation=options.truncation
+    )
+    picture = models.grid(images, across)
+    with _written(output) as beside:
+        Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture).save(
+            beside, format=output.suffix[1:].lower().replace("jpg", "jpeg")
+        )
+    print(f"{rows} rows of {across} pictures: {output}")
+    return 0
+
+
+@contextlib.contextmanager
+def _written(output: pathlib.Path) -> Iterator[pathlib.Path]:
+    """A path to write to, which becomes `output` when all is written."""
+    beside = output.with_name(f".{output.name}.part")
+    try:
+        yield beside
+        os.replace(beside, output)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def _publish(options) -> int:
@@ -126,13 +164,16 @@ def _print_top(predictions) -> None:
         print(f"{probability:6.1%}  {label}")
 
 
-FORMATS = (".jpg", ".pdf", ".png", ".svg")
+PICTURES = (".jpg", ".png")
+FORMATS = (*PICTURES, ".pdf", ".svg")
 
 
-def _check_output(output: pathlib.Path) -> None:
+def _check_output(output: pathlib.Path, formats: Sequence[str] = FORMATS) -> None:
     """Refuse a picture that cannot be written before time is spent on it."""
-    if output.suffix.lower() not in FORMATS:
-        raise ValueError(f"--output must end in one of {list(FORMATS)}. Received: {str(output)!r}")
+    if output.suffix.lower() not in formats:
+        raise ValueError(
+            f"The picture's name must end in one of {list(formats)}. Received: {str(output)!r}"
+        )
     if output.is_dir() or not os.access(output.parent, os.W_OK):
         raise PermissionError(f"Cannot write {str(output)!r}: no folder, or not allowed")
 
@@ -152,10 +193,12 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("list", help="the published models")
     command.add_argument("pattern", nargs="?", default="*", help="with wildcards: 'resnet*'")
     command.add_argument("--attention", help="a layer's key, or none")
-    command.add_argument("--task", help="classification, or features for models without classes")
+    command.add_argument("--task", help="classification, generation, or features")
     command.add_argument("--family", help="such as vit")
     command.add_argument("--license", help="permissive, or a licence's name")
-    command.add_argument("--source", help="wheel, pytorchcv or timm: where the weights come from")
+    command.add_argument(
+        "--source", help="wheel, hub, pytorchcv or timm: where the weights come from"
+    )
     command.add_argument("--max-params", type=float, help="most parameters, such as 30e6")
     command.add_argument("--min-top1", type=float, help="least reported score, such as 0.8")
     command.set_defaults(run=_list)
@@ -172,11 +215,29 @@ def _parser() -> argparse.ArgumentParser:
     _add_image_arguments(command)
     command.add_argument("--output", default="attention.png", help="default: attention.png")
     command.set_defaults(run=_explain)
+
+    command = commands.add_parser("sample", help="pictures that a generator makes")
+    command.add_argument(
+        "model", help="a name that `keras-attention list --task generation` prints"
+    )
+    command.add_argument("--classes", help="names or numbers, with commas; a row for each in turn")
+    command.add_argument("--grid", type=_grid, help="rows x columns; default: all classes x 8")
+    command.add_argument("--seed", type=int, default=0, help="default: 0")
+    command.add_argument("--truncation", type=float, help="no noise beyond it, such as 1.5")
+    command.add_argument("--out", default="samples.png", help="default: samples.png")
+    command.set_defaults(run=_sample)
     _add_hub_commands(commands)
     return parser
 
 
-COMMANDS = "list|info|predict|explain|publish|verify|cache"
+COMMANDS = "list|info|predict|explain|sample|publish|verify|cache"
+
+
+def _grid(text: str) -> tuple[int, int]:
+    rows, _, across = text.partition("x")
+    if not (rows.isdigit() and across.isdigit() and int(rows) and int(across)):
+        raise argparse.ArgumentTypeError(f"rows x columns, such as 8x8. Received: {text!r}")
+    return int(rows), int(across)
 
 
 def _add_hub_commands(commands) -> None:

@@ -11,6 +11,10 @@ from keras_attention.layers import Spec
 from keras_attention.layers.checks import nearest
 
 
+class Mistake(ValueError):
+    """A recipe that nothing can be built of."""
+
+
 class Fields:
     """What all recipes can do, of whatever fields: a base of frozen dataclasses."""
 

@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
                 devices,
                 options.tensorboard,
             )
-    except (FileNotFoundError, FloatingPointError, data.Unusable) as error:
+    except (FileNotFoundError, FloatingPointError, data.Unusable, recipe.Mistake) as error:
         print(f"train: {error}", file=sys.stderr)
         return 3 if isinstance(error, FloatingPointError) else 2
     if not devices.first:
@@ -89,7 +89,11 @@ def _tell(chosen: recipe.Recipe) -> int:
         print(f"train: {error}", file=sys.stderr)
         return 2
     keras.config.set_dtype_policy(chosen.precision)
-    model = run.build(chosen, dataset, seed=0)
+    try:
+        model = run.build(chosen, dataset, seed=0)
+    except recipe.Mistake as error:
+        print(f"train: {error}", file=sys.stderr)
+        return 2
     optimize.compile_(model, chosen, steps)
     seconds = sum(
         epochs * steps * run.seconds_per_step(model, chosen, split, size)

@@ -4,6 +4,7 @@ Run `python -m tests.run`, or with words for pytest: `python -m tests.run -k cba
 backend once per process, hence a process for each. The last line counts over all of them.
 """
 
+import collections
 import os
 import pathlib
 import shutil
@@ -58,9 +59,21 @@ def _suite(backend: str, words: list[str]) -> dict[str, int]:
             counts["skipped"] = int(suite.get("skipped", 0))
             total = int(suite.get("tests", 0))
             counts["passed"] = total - counts["failed"] - counts["skipped"]
+            print(f"{backend}: slowest files, seconds: {_slowest(suite)}", flush=True)
         if status and not counts["failed"]:
             counts["failed"] = 1
         return counts
+
+
+def _slowest(suite, count: int = 12) -> str:
+    """The files of tests that took longest, with their seconds."""
+    seconds: collections.Counter[str] = collections.Counter()
+    for case in suite.iter("testcase"):
+        seconds[case.get("classname", "")] += float(case.get("time", 0))
+    told = (
+        f"{name.removeprefix('tests.')} {spent:.0f}" for name, spent in seconds.most_common(count)
+    )
+    return ", ".join(told)
 
 
 def _environment(backend: str) -> dict[str, str]:

@@ -10,7 +10,14 @@ from keras_attention.layers.registry import ATTENTION
 
 PUBLIC = {
     ka: {"__version__", "explain", "layers", "metrics", "models", "zoo"},
-    ka.explain: {"AttentionMap", "attention_maps", "figure", "overlay"},
+    ka.explain: {
+        "AttentionMap",
+        "attention_maps",
+        "figure",
+        "overlay",
+        "query_figure",
+        "query_maps",
+    },
     ka.layers: {
         "AdditiveAttention",
         "AttentionGate",
@@ -95,6 +102,7 @@ PUBLIC = {
         "build",
         "build_discriminator",
         "build_generator",
+        "grid",
         "labels",
         "list_architectures",
         "sample",

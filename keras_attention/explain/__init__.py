@@ -2,5 +2,6 @@
 
 from .capture import AttentionMap, attention_maps
 from .plot import figure, overlay
+from .queries import query_figure, query_maps
 
-__all__ = ["AttentionMap", "attention_maps", "figure", "overlay"]
+__all__ = ["AttentionMap", "attention_maps", "figure", "overlay", "query_figure", "query_maps"]

@@ -59,10 +59,10 @@ def figure(image, maps: Mapping[str, AttentionMap], title: str | None = None):
 
     >>> explain.figure(image, explain.attention_maps(model, image)).savefig("attention.png")
     """
-    drawing = _matplotlib_figure()
+    matplotlib = drawing()
     photo, stages = _thumbnail(_image(image)), _stages(maps)
     height, width = photo.shape[:2]
-    canvas = drawing.Figure(
+    canvas = matplotlib.Figure(
         figsize=(2.6 * (1 + len(stages)), 2.4 * height / width + 1.0), layout="constrained"
     )
     panels, bars = canvas.subplots(2, 1 + len(stages), height_ratios=(2.4 * height / width, 0.1))
@@ -168,7 +168,8 @@ def _thumbnail(image: np.ndarray) -> np.ndarray:
     return np.asarray(small)
 
 
-def _matplotlib_figure():
+def drawing():
+    """The part of matplotlib that draws without a window."""
     try:
         from matplotlib import figure
     except ImportError as error:

@@ -1,6 +1,7 @@
 """Architectures with attention slots."""
 
 from .factory import build, list_architectures
+from .grids import grid
 from .head import labels
 from .normalize import Normalize
 from .sagan import build_discriminator, build_generator
@@ -13,6 +14,7 @@ __all__ = [
     "build",
     "build_discriminator",
     "build_generator",
+    "grid",
     "labels",
     "list_architectures",
     "sample",

@@ -6,7 +6,7 @@ import numpy as np
 import keras_attention as ka
 from keras_attention.layers import Spec
 
-from ..recipe import Recipe
+from ..recipe import Mistake, Recipe
 
 # What CBAM multiplies by before it has learnt anything.
 CONSTANT = 0.25
@@ -60,16 +60,25 @@ def _with_last(chosen: Recipe, growth, width: int, filters: int) -> Recipe:
 
 
 def network(chosen: Recipe, attention: Spec, num_classes: int) -> keras.Model:
-    """The recipe's network with this attention."""
-    return ka.models.build(
-        chosen.model,
-        attention,
-        num_classes=num_classes,
-        input_shape=(None, None, len(chosen.mean)),
-        mean=chosen.mean,
-        std=chosen.std,
-        **chosen.model_options,
-    )
+    """The recipe's network with this attention.
+
+    Raises: Mistake where there is no such network.
+    """
+    try:
+        return ka.models.build(
+            chosen.model,
+            attention,
+            num_classes=num_classes,
+            input_shape=(None, None, len(chosen.mean)),
+            mean=chosen.mean,
+            std=chosen.std,
+            **chosen.model_options,
+        )
+    except (TypeError, ValueError) as error:
+        raise Mistake(
+            f"No network of model={chosen.model!r} with "
+            f"model_options={dict(chosen.model_options)!r}: {error}"
+        ) from error
 
 
 def parameters(model: keras.Model) -> int:

@@ -95,6 +95,15 @@ def test_mistakes_on_the_command_line_are_one_line(words, message, capsys, tmp_p
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_a_network_that_cannot_be_built_is_one_line(more, capsys, tmp_path):
+    options = "model_options={'width': 0, 'stem': 'small'}"
+    words = ["cifar10_resnet18w16", "--quick", "--set", options, "--output", str(tmp_path / "run")]
+    assert train.main([*words, *more]) == 2
+    error = capsys.readouterr().err
+    assert "width" in error and "Received" in error and error.count("\n") == 1
+
+
 def test_exit_codes(capsys, tmp_path, monkeypatch):
     """0 is what every recipe ends with, 3 a loss that is no number: test_resume."""
     told = " ".join(train.__doc__.split())
