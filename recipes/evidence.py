@@ -1,8 +1,8 @@
 """What the runs found: docs/evidence.json from their folders, and docs/evidence.md from it.
 
 Run      python -m recipes.evidence [--runs runs]
-Reads    RUNS/RECIPE/ROW_seedN/result.json, as `recipes.ablate` leaves them; what docs/evidence.json
-         has already stays where there is no such folder
+Reads    RUNS/RECIPE/ROW_seedN/result.json, as `recipes.ablate` leaves them, and of generators
+         score.json too; what docs/evidence.json has already stays where there is no such folder
 Writes   docs/evidence.json, docs/evidence.md and a plot for each table in docs/evidence/
 
 No attention is compared with anything before the plain network reproduces a published figure
@@ -11,17 +11,15 @@ No attention is compared with anything before the plain network reproduces a pub
 
 import argparse
 import dataclasses
-import hashlib
-import importlib
 import json
 import pathlib
-import re
 import sys
 
 import numpy as np
 
-from . import ablate
+from . import ablate, provenance
 from .engine import progress
+from .gan import findings
 
 ROOT = pathlib.Path(__file__).parents[1]
 RESULTS, PAGE, PLOTS = (
@@ -100,14 +98,9 @@ def collected(runs: pathlib.Path, known: dict) -> dict[str, dict[str, dict]]:
         for row in experiment.rows:
             for path in sorted((runs / experiment.recipe).glob(f"{row}_seed*/result.json")):
                 result = json.loads(path.read_text("utf-8"))
-                recipe = json.dumps(result["recipe"], sort_keys=True).encode()
-                kept = {key: result[key] for key in KEPT if key in result}
-                # Where a run was written is no part of what it found.
-                kept["command"] = re.sub(r" --output \S+", "", kept["command"])
-                digest = hashlib.sha256(recipe).hexdigest()[:12]
-                own[path.parent.name] = {**kept, "recipe_sha256": digest}
+                own[path.parent.name] = provenance.kept(result, KEPT)
         found[experiment.recipe] = own
-    return found
+    return found | findings.collected(runs, known)
 
 
 def finished(results: dict, experiment: Experiment) -> dict[str, list[dict]]:
@@ -148,6 +141,7 @@ def page(results: dict) -> str:
     parts = [HEAD, _anchor(results), _offset(results)]
     for experiment in EXPERIMENTS:
         parts.append(_section(results, experiment))
+    parts += [findings.section(results, experiment) for experiment in findings.EXPERIMENTS]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
@@ -198,7 +192,7 @@ def _offset(results: dict) -> str:
 def _section(results: dict, experiment: Experiment) -> str:
     rows = finished(results, experiment)
     count = len(results.get(experiment.recipe, {}))
-    parts = [f"## {experiment.title}", _expected(experiment.recipe)]
+    parts = [f"## {experiment.title}", provenance.expected(f"recipes.{experiment.recipe}")]
     if not rows or (len(rows) == 1 and experiment.compared):
         parts.append(f"{count} run{'s' * (count != 1)} finished; no pair yet.")
     elif not printable(results, experiment):
@@ -211,40 +205,14 @@ def _section(results: dict, experiment: Experiment) -> str:
     own = results.get(experiment.recipe, {})
     lines = [_line(key, own[key]) for key in sorted(own) if shown or key.startswith("none_seed")]
     if lines:
-        head = "| run | accuracy, % | hours | commit | on | command |\n|---|---|---|---|---|---|"
+        head = f"| run | accuracy, % | {provenance.COLUMNS} |\n|---|---|---|---|---|---|"
         parts.append("\n".join([head, *lines]))
     return "\n\n".join(parts)
 
 
 def _line(key: str, result: dict) -> str:
-    commits = ", ".join(_short(commit) for commit in result.get("commits", [result["commit"]]))
-    cells = (
-        key,
-        f"{100 * result['accuracy']:.2f}",
-        f"{result['hours']}",
-        commits,
-        f"{result['hardware']}; {result['software']}",
-        f"`{result['command']}`",
-    )
+    cells = (key, f"{100 * result['accuracy']:.2f}", *provenance.cells(result))
     return f"| {' | '.join(cells)} |"
-
-
-def _expected(recipe: str) -> str:
-    """The lines of a recipe's file that say what was expected of it."""
-    text = importlib.import_module(f"recipes.{recipe}").__doc__
-    start = text.index("Expect ")
-    lines = []
-    for line in text[start:].removeprefix("Expect").splitlines():
-        if line and not line.startswith(" "):
-            break
-        lines.append(line.strip())
-    told = " ".join(filter(None, lines)).removeprefix("written before the first run: ")
-    return f"Expected, before the runs: {told}."
-
-
-def _short(commit: str) -> str:
-    name, plus, changed = commit.partition("+")
-    return name[:9] + plus + changed
 
 
 if __name__ == "__main__":

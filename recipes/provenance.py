@@ -1,0 +1,43 @@
+"""What the page of evidence says of every run: what was expected, where and how it was made."""
+
+import hashlib
+import importlib
+import json
+import re
+from collections.abc import Sequence
+
+COLUMNS = "hours | commit | on | command"
+
+
+def cells(result: dict) -> list[str]:
+    """The cells of COLUMNS."""
+    commits = ", ".join(_short(commit) for commit in result.get("commits", [result["commit"]]))
+    where = f"{result['hardware']}; {result['software']}"
+    return [f"{result['hours']}", commits, where, f"`{result['command']}`"]
+
+
+def kept(result: dict, names: Sequence[str]) -> dict:
+    """These fields of a result, and a hash of its recipe."""
+    recipe = json.dumps(result["recipe"], sort_keys=True).encode()
+    found = {name: result[name] for name in names if name in result}
+    # Where a run was written is no part of what it found.
+    found["command"] = re.sub(r" --output \S+", "", found["command"])
+    return {**found, "recipe_sha256": hashlib.sha256(recipe).hexdigest()[:12]}
+
+
+def expected(module: str) -> str:
+    """The lines of a recipe's file that say what was expected of it."""
+    text = importlib.import_module(module).__doc__ or ""
+    start = text.index("Expect ")
+    lines = []
+    for line in text[start:].removeprefix("Expect").splitlines():
+        if line and not line.startswith(" "):
+            break
+        lines.append(line.strip())
+    told = " ".join(filter(None, lines)).removeprefix("written before the first run: ")
+    return f"Expected, before the runs: {told}."
+
+
+def _short(commit: str) -> str:
+    name, plus, changed = commit.partition("+")
+    return name[:9] + plus + changed
