@@ -100,7 +100,7 @@ def write(name: str, folder: pathlib.Path) -> None:
 
 
 def results(folder: pathlib.Path) -> str:
-    """The table of all published models that README.md shows."""
+    """The table of all published classifiers that README.md shows."""
     lines = [
         "| model | test accuracy | parameters | multiply-adds | epochs, seed |",
         "|---|---|---|---|---|",
@@ -108,6 +108,8 @@ def results(folder: pathlib.Path) -> str:
     for path in sorted(folder.glob("*/metrics.json")):
         metrics = _read(path.parent, "metrics")
         if "recipe" not in metrics:  # trained by others, whose cards are in origin_card
+            continue
+        if _read(path.parent, "config")["task"] != "classification":
             continue
         lines.append(
             f"| `{path.parent.name}` | {metrics['score']:.4f} | {metrics['parameters']:,} "

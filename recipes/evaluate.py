@@ -21,11 +21,13 @@ TOLERANCE = 1e-3
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m recipes.evaluate", description=__doc__)
-    names = zoo.list_models(source="wheel")
+    names = zoo.list_models(source="wheel", task="classification")
     parser.add_argument("name", help=f"one of: {', '.join(names)}")
     name = parser.parse_args(arguments).name
     try:
         entry = zoo.info(name)
+        if name not in names:
+            raise ValueError(f"only {', '.join(names)} are scored here. Received: name={name!r}")
         chosen = recipe.find(entry.recipe)()
         split = data.load(chosen.dataset, ("test",)).splits["test"]
     except (ValueError, FileNotFoundError) as error:

@@ -64,12 +64,15 @@ def network(chosen: Recipe, attention: Spec, num_classes: int) -> keras.Model:
 
     Raises: Mistake where there is no such network.
     """
+    shape = (None, None, len(chosen.mean))
+    if chosen.pretrained:
+        return ka.zoo.load(chosen.pretrained, num_classes, attention=attention, input_shape=shape)
     try:
         return ka.models.build(
             chosen.model,
             attention,
             num_classes=num_classes,
-            input_shape=(None, None, len(chosen.mean)),
+            input_shape=shape,
             mean=chosen.mean,
             std=chosen.std,
             **chosen.model_options,

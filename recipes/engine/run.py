@@ -11,8 +11,6 @@ import time
 import keras
 import numpy as np
 
-import keras_attention as ka
-
 from .. import data, recipe
 from . import (
     bar,
@@ -168,9 +166,6 @@ def build(chosen: recipe.Recipe, dataset: data.Dataset, seed: int) -> keras.Mode
 
     def fresh(attention):
         keras.utils.set_random_seed(seed)
-        if chosen.pretrained:
-            shape = (None, None, len(chosen.mean))
-            return ka.zoo.load(chosen.pretrained, classes, attention=attention, input_shape=shape)
         return controls.network(chosen, attention, classes)
 
     model = plain = fresh(None)
