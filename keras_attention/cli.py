@@ -6,6 +6,7 @@ Exit code 0: done; 1: it failed; 2: an argument is wrong. Errors are one line on
 import argparse
 import contextlib
 import dataclasses
+import itertools
 import os
 import pathlib
 import sys
@@ -94,7 +95,8 @@ def _sample(options) -> int:
         raise ValueError(
             f"{len(wanted)} classes need as many rows. Received: --grid {rows}x{across}"
         )
-    labels = [one for row in range(rows) for one in [wanted[row % len(wanted)]] * across]
+    turns = itertools.islice(itertools.cycle(wanted), rows)  # nothing without classes
+    labels = [one for one in turns for _ in range(across)]
     images = models.sample(
         generator, labels or rows * across, options.seed, truncation=options.truncation
     )

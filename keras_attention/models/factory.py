@@ -1,6 +1,5 @@
 """Models by name."""
 
-import concurrent.futures
 import re
 from collections.abc import Sequence
 
@@ -120,24 +119,6 @@ def family_of(name: str) -> str:
 def arguments_of(name: str) -> dict:
     """What a family's builder is given for an architecture, before any option."""
     return dict(_family(name).VARIANTS[name])
-
-
-def weight_shapes(name: str, **arguments) -> dict[str, tuple[int, ...]]:
-    """The shapes of the weights, by path, of the model that `build` makes of these arguments.
-
-    No weight is given a value, so that even a large model costs no memory.
-    """
-    policy = keras.config.dtype_policy()
-
-    def shapes():
-        keras.config.set_dtype_policy(policy)
-        with keras.StatelessScope(initialize_variables=False):
-            model = build(name, **arguments)
-        return {weight.path: tuple(weight.shape) for weight in model.weights}
-
-    # Keras gives such weights values later, but for those of a thread that is no more.
-    with concurrent.futures.ThreadPoolExecutor(1) as thread:
-        return thread.submit(shapes).result()
 
 
 def options_of(name: str) -> tuple[str, ...]:

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 import keras
 
+from .class_names import ClassNames, checked
+
 # Names of the classifiers: the second is that of a model distilled through a token of its own.
 HEADS = ("logits", "logits_distilled")
 
@@ -22,12 +24,7 @@ class Logits(keras.layers.Dense):
 
     def __init__(self, units: int, labels: Sequence[str] | None = None, **kwargs):
         super().__init__(units, **kwargs)
-        self.labels = None if labels is None else tuple(labels)
-        if self.labels is not None and len(self.labels) != units:
-            raise ValueError(
-                f"labels must be one name for each of the {units} classes. "
-                f"Received {len(self.labels)}: labels={self.labels!r}"
-            )
+        self.labels = None if labels is None else checked(labels, units)
 
     def get_config(self):
         labels = None if self.labels is None else list(self.labels)
@@ -70,6 +67,9 @@ def head(pooled, num_classes: int, labels: Sequence[str] | None = None):
 
 
 def labels(model: keras.Model) -> tuple[str, ...] | None:
-    """The names of a classifier's classes in the order of its logits, or None if it has none."""
-    found = [layer.labels for layer in model.layers if isinstance(layer, Logits)]
+    """The names of a model's classes, or None if it has none.
+
+    They are in the order of a classifier's logits, or that of the numbers a generator takes.
+    """
+    found = [layer.labels for layer in model.layers if isinstance(layer, Logits | ClassNames)]
     return found[-1] if found else None

@@ -7,6 +7,7 @@ Networks", ICLR 2018, arXiv:1802.05957; Miyato, Koyama, "cGANs with Projection D
 """
 
 import functools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import keras
@@ -15,6 +16,7 @@ from ..layers.checks import at_least, nearest
 from ..layers.registry import Spec
 from ..layers.spectral_norm import SpectralConv2D, SpectralDense, SpectralEmbedding
 from . import slots
+from .class_names import ClassNames
 from .conditional_norm import ConditionalBatchNorm
 from .parts import activate, from_last, norm
 from .parts import channels as channels_of
@@ -22,6 +24,8 @@ from .sum_pool import SumPool
 
 # The side of the map that a generator begins with, in pixels.
 FIRST = 4
+# What the names of generators have behind that of the architecture.
+SUFFIX = "_generator"
 
 
 class Variant(NamedTuple):
@@ -63,6 +67,7 @@ def build_generator(
     latent: int = 128,
     channels: int = 3,
     attention_at: int | None = None,
+    labels: Sequence[str] | None = None,
 ) -> keras.Model:
     """A Functional model that makes images of noise, with random weights.
 
@@ -84,12 +89,13 @@ def build_generator(
         channels: Of the images.
         attention_at: Side in pixels of the map that the attention stands on; None is 16 for
             images of 32 pixels, 32 for others.
+        labels: Names of the classes in order, which a saved model keeps and `models.sample` takes.
     Input: `latent` (batch, latent), normal numbers; with classes a list with `label` (batch,),
         integers. Output: (batch, side, side, channels), or channels first if that is Keras's
         setting, float32 in -1..1.
     A label outside of 0..num_classes-1 gives an image of NaN; `models.sample` refuses it.
-    Raises: ValueError for an unknown name or attention, for sizes below 1, and for an
-        `attention_at` that no block gives.
+    Raises: ValueError for an unknown name or attention, for sizes below 1, for an `attention_at`
+        that no block gives, and for `labels` that are not one name per class.
     Differs from the authors' code: the 1x1 convolution is before the doubling, which gives the
         same sum. From StudioGAN's: scales and shifts of classes are not spectrally normalised; the
         attention's kernels begin as its layer has them, not orthogonal.
@@ -106,7 +112,8 @@ def build_generator(
 
     z = keras.Input((latent,), name="latent")
     inputs = [z, *_label(num_classes)]
-    normalise = functools.partial(_norm, variant, num_classes, inputs[1:])
+    label = _named(inputs[1:], num_classes, labels)
+    normalise = functools.partial(_norm, variant, num_classes, label)
     dense = SpectralDense(
         first * width * FIRST**2, kernel_initializer=variant.initializer, name="project"
     )
@@ -119,7 +126,7 @@ def build_generator(
     x = activate(_plain_norm(variant, x, "norm"), "relu", name="act")
     x = _conv(variant, x, channels, 3, "to_image")
     image = keras.layers.Activation("tanh", dtype=_whole(), name="image")(x)
-    return keras.Model(_one_or_several(inputs), image, name=f"{name}_generator")
+    return keras.Model(_one_or_several(inputs), image, name=name + SUFFIX)
 
 
 def build_discriminator(
@@ -231,6 +238,14 @@ def _conv(variant, x, filters, size, name, resample=None):
 def _label(num_classes):
     """The placeholder of the labels, in a list; an empty one without classes."""
     return [keras.Input((), dtype="int32", name="label")] if num_classes else []
+
+
+def _named(label, num_classes, labels):
+    """The placeholder of the labels through the layer that keeps their names, if they have some."""
+    if labels is None:
+        return label
+    names = ClassNames(num_classes, labels, name="class_names")
+    return [names(x) for x in label]
 
 
 def _one_or_several(inputs):

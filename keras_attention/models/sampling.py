@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from ..layers.checks import at_least
+from ..layers.checks import at_least, nearest
 from ..layers.spectral_norm import SpectralConv2D
+from . import head
 from .conditional_norm import ConditionalBatchNorm
 
 OWNER = "sample"
@@ -16,7 +17,7 @@ LEAST_TRUNCATION = 0.01
 
 def sample(
     generator: keras.Model,
-    labels: int | Sequence[int] | np.ndarray,
+    labels: int | Sequence[int | str] | np.ndarray,
     seed: int,
     *,
     truncation: float | None = None,
@@ -30,8 +31,9 @@ def sample(
 
     Args:
         generator: A model of `models.build_generator`.
-        labels: The class of each picture; or how many pictures, whose classes are then 0, 1, ...
-            in turn. A generator without classes takes a number only.
+        labels: The class of each picture, by its number or, where the generator has names of its
+            classes, by its name; or how many pictures, whose classes are then 0, 1, ... in turn. A
+            generator without classes takes a number only.
         seed: Integer >= 0.
         truncation: Numbers of the noise beyond +-truncation are drawn again, which trades variety
             for looks (Brock, Donahue, Simonyan, arXiv:1809.11096); None keeps all.
@@ -42,11 +44,13 @@ def sample(
 
     >>> models.sample(generator, [3, 3, 5], seed=0).shape
     (3, 32, 32, 3)
+    >>> models.sample(generator, ["cat", "dog"], seed=0).shape
+    (2, 32, 32, 3)
     """
     at_least(1, OWNER, batch_size=batch_size)
     _check_generator(generator)
-    classes = _classes(generator)
-    index = checked_labels(labels, classes)
+    classes = classes_of(generator)
+    index = checked_labels(numbers_of(labels, head.labels(generator)), classes)
     inputs = [latents(len(index), generator.inputs[0].shape[-1], seed, truncation)]
     if classes:
         inputs.append(index)
@@ -54,7 +58,9 @@ def sample(
     for start in range(0, len(index), batch_size):
         # Batches of one size are compiled once: the last picture fills the last batch.
         rows = np.arange(start, start + min(batch_size, len(index))).clip(max=len(index) - 1)
-        pictures.append(_to_pixels(_images(generator, [part[rows] for part in inputs])))
+        batch = [part[rows] for part in inputs]
+        images = generator.predict_on_batch(batch if classes else batch[0])
+        pictures.append(_to_pixels(channels_last(generator, images)))
     return np.concatenate(pictures)[: len(index)]
 
 
@@ -69,6 +75,31 @@ def latents(count: int, size: int, seed: int, truncation: float | None = None) -
             f"Received: truncation={truncation!r}"
         )
     return np.stack([_row(np.random.default_rng([seed, row]), size, limit) for row in range(count)])
+
+
+def numbers_of(labels, names: Sequence[str] | None):
+    """`labels` with the number of its class in place of each name, where the classes have names."""
+    if isinstance(labels, str):
+        raise ValueError(
+            f"{OWNER}: labels must be a class for each picture, such as [{labels!r}], or a number "
+            f"of pictures. Received: labels={labels!r}"
+        )
+    several = isinstance(labels, list | tuple) or (isinstance(labels, np.ndarray) and labels.ndim)
+    if names is None or not several or not any(isinstance(one, str) for one in labels):
+        return labels
+    return [_number(one, names) if isinstance(one, str) else one for one in labels]
+
+
+def _number(name: str, names: Sequence[str]) -> int:
+    count = list(names).count(name)
+    if count != 1:
+        wrong = f"{count} classes have" if count else "no class has"
+        raise ValueError(
+            f"{OWNER}: labels must be names or numbers of classes, but {wrong} this name."
+            f"{nearest(name, names) if not count else ' Give its number.'} "
+            f"Received: {str(name)!r}. Known: {', '.join(names[:20])}{', ...' * (len(names) > 20)}."
+        )
+    return list(names).index(name)
 
 
 def checked_labels(labels: int | Sequence[int] | np.ndarray, num_classes: int) -> np.ndarray:
@@ -94,16 +125,25 @@ def checked_labels(labels: int | Sequence[int] | np.ndarray, num_classes: int) -
     return index.astype("int32")
 
 
+def is_generator(model) -> bool:
+    """Whether this is a model of `models.build_generator`, by the names of its inputs."""
+    return _inputs_of(model) in (["latent"], ["latent", "label"])
+
+
 def _check_generator(generator) -> None:
-    names = [x.name for x in getattr(generator, "inputs", None) or ()]
-    if names not in (["latent"], ["latent", "label"]):
+    if not is_generator(generator):
         raise ValueError(
             "sample needs a model of models.build_generator, with the inputs `latent` and perhaps "
-            f"`label`. Received: generator={generator!r}, inputs={names}"
+            f"`label`. Received: generator={generator!r}, inputs={_inputs_of(generator)}"
         )
 
 
-def _classes(generator) -> int:
+def _inputs_of(model) -> list[str]:
+    return [x.name for x in getattr(model, "inputs", None) or ()]
+
+
+def classes_of(generator: keras.Model) -> int:
+    """How many classes a generator knows; 0 makes images without."""
     counts = [
         layer.num_classes for layer in generator.layers if isinstance(layer, ConditionalBatchNorm)
     ]
@@ -117,11 +157,11 @@ def _row(generator: np.random.Generator, size: int, limit: float) -> np.ndarray:
     return row.astype("float32")
 
 
-def _images(generator, inputs: list[np.ndarray]) -> np.ndarray:
-    """The images of a batch with their channels last."""
-    images = np.asarray(generator.predict_on_batch(inputs if len(inputs) > 1 else inputs[0]))
+def channels_last(generator: keras.Model, images) -> np.ndarray:
+    """The images that a generator made with their channels last."""
     (last,) = {layer.data_format for layer in generator.layers if isinstance(layer, SpectralConv2D)}
-    return np.moveaxis(images, 1, -1) if last == "channels_first" else images
+    array = np.asarray(images)
+    return np.moveaxis(array, 1, -1) if last == "channels_first" else array
 
 
 def _to_pixels(images: np.ndarray) -> np.ndarray:

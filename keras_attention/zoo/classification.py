@@ -9,6 +9,7 @@ import numpy as np
 from .. import models
 from ..layers.checks import at_least
 from . import images, loading
+from .kinds import generators
 
 
 class Prediction(NamedTuple):
@@ -33,7 +34,7 @@ def classify(model: keras.Model | str, image, top: int = 5) -> list[Prediction]:
     'cat'
     """
     at_least(1, "classify", top=top)
-    model = _loaded(model)
+    model = _loaded(model, "classify")
     batch = preprocess(model, image)[None]
     logits = keras.ops.convert_to_numpy(model(batch, training=False))[0].astype("float64")
     if logits.ndim != 1:
@@ -54,7 +55,7 @@ def preprocess(model: keras.Model | str, image) -> np.ndarray:
     the interpolation that the model keeps in its first layer.
     Args: as for `classify`.
     """
-    model = _loaded(model)
+    model = _loaded(model, "preprocess")
     height, width, channels_first = _input_of(model)
     fitted = images.fit(images.read(image), height, width, *_evaluation(model))
     return np.ascontiguousarray(fitted.transpose(2, 0, 1)) if channels_first else fitted
@@ -69,8 +70,10 @@ def centre(model: keras.Model, image) -> np.ndarray:
     return images.centre(array, height, width, crop)
 
 
-def _loaded(model: keras.Model | str) -> keras.Model:
-    return loading.load(str(model)) if isinstance(model, (str, os.PathLike)) else model
+def _loaded(model: keras.Model | str, owner: str) -> keras.Model:
+    model = loading.load(str(model)) if isinstance(model, (str, os.PathLike)) else model
+    generators.refuse(model, owner)
+    return model
 
 
 def _evaluation(model: keras.Model) -> tuple[float, str]:

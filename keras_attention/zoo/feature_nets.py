@@ -11,6 +11,7 @@ from . import images as pictures
 from . import loading
 from .classification import _evaluation
 from .errors import ImageError
+from .kinds import generators
 
 
 def features(net: keras.Model | str, images, batch_size: int = 128) -> np.ndarray:
@@ -34,6 +35,7 @@ def features(net: keras.Model | str, images, batch_size: int = 128) -> np.ndarra
     at_least(1, "features", batch_size=batch_size)
     given = checked(images, "features")
     model = loading.load(net, dtype="float32") if isinstance(net, str) else net
+    generators.refuse(model, "features")
     body, resized = _body(model), _resizer(model, given.shape[1:])
     if tuple(body.output_shape)[1:] != body.output_shape[1:2]:
         raise ValueError(

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..layers import list_layers
 from ..layers.checks import nearest
+from . import kinds
 from .errors import IntegrityError, UnknownModelError
 from .files import integrity
 from .files.manifest import File
@@ -30,8 +31,9 @@ class ModelInfo:
     """What is known of one model without loading it. None is not known, or does not apply.
 
     `attention` names the layers' keys, joined by "+", or is "none". `gmacs` counts multiply-adds
-    of one image at `input_size`, in billions; `size` is in bytes. `score` is that of `metric`, as
-    `source` reports it: "wheel" is measured by us, of weights that come with the package.
+    of one image at `input_size`, in billions; a generator's `input_size` is that of its images;
+    `size` is in bytes. `score` is that of `metric`, as `source` reports it: "wheel" is measured by
+    us, of weights that come with the package.
     """
 
     name: str
@@ -59,6 +61,11 @@ class ModelInfo:
     file: str | None = None
     sha256: str | None = None
     size: int | None = None
+
+    @property
+    def top1(self) -> float | None:
+        """The share of test images that a classifier gets right, None for other models."""
+        return self.score if self.task == "classification" else None
 
 
 def info(name: str) -> ModelInfo:
@@ -91,7 +98,8 @@ def list_models(
     Args:
         pattern: Shell wildcards: "resnet*", "*_cifar10".
         attention: A layer's key such as "cbam", or "none" for models without attention.
-        task: Such as "classification", or "features" for models without a classifier.
+        task: "classification", "features" for models without a classifier, or "generation" for
+            models that make images.
         license: "permissive", or a licence's name such as "MIT".
         max_params: How many parameters a model may have, such as 30e6.
         min_top1: The least share of test images that a classifier gets right, in 0..1, as its
@@ -103,8 +111,9 @@ def list_models(
     """
     models = _read()
     _check("attention", attention, ["none", *list_layers()])
-    for argument, value in {"task": task, "family": family, "source": source}.items():
-        _check(argument, value, sorted({getattr(model, argument) for model in models.values()}))
+    _check("task", task, [*kinds.KINDS])
+    _check("source", source, [*SOURCES])
+    _check("family", family, sorted({model.family for model in models.values()}))
     _check("license", license, ["permissive", *sorted({m.licence for m in models.values()})])
     if min_top1 is not None and not 0 <= min_top1 <= 1:
         raise ValueError(f"min_top1 is a share in 0..1. Received: min_top1={min_top1}")
@@ -119,7 +128,7 @@ def list_models(
         and source in (None, model.source)
         and (license is None or model.licence in licences)
         and (max_params is None or model.parameters <= max_params)
-        and (min_top1 is None or (model.score is not None and model.score >= min_top1))
+        and (min_top1 is None or (model.top1 is not None and model.top1 >= min_top1))
     ]
 
 
@@ -165,6 +174,8 @@ def _entry(name: str, fields: Mapping[str, Any]) -> ModelInfo:
         values["source"] = "hub"
     files = fields.get("files", {})
     values["files"] = {path: File(**entry) for path, entry in files.items()}
+    if "family" not in values:
+        values["family"] = kinds.of(values["architecture"]).family_of(values["architecture"])
     return ModelInfo(name=name, **values)
 
 

@@ -1,4 +1,4 @@
-"""From a name to a model that classifies."""
+"""From a name to a model that classifies images, or makes some."""
 
 import contextlib
 import dataclasses
@@ -9,13 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 import keras
 
 from .. import models
-from . import hub, index, published
+from . import hub, index, kinds, published
 from .changes import Changes
 from .errors import UnknownModelError
 from .files import integrity, manifest
 from .files import weights as weight_files
 from .foreign import authors, building, checkpoint, origin
-from .publishing import layout
 
 WEIGHTS = pathlib.Path(__file__).parent / "weights"
 
@@ -37,7 +36,10 @@ def load(
     local_files_only: bool = False,
     token: str | None = None,
 ) -> keras.Model:
-    """A pretrained model: RGB images in 0..255 in, logits out.
+    """A pretrained model: RGB images in 0..255 in, logits out; or a generator of images.
+
+    A generator is loaded as it was published: it takes `weights`, `dtype` and what says where it
+    is, and `models.sample` makes pictures with it.
 
     Args:
         name: One of `list_models()`, such as "timm/seresnet50.ra2_in1k" (perhaps with "@" and a
@@ -64,7 +66,8 @@ def load(
         not the published one even when fetched again; WeightsError, or ConversionError for foreign
         weights, if they do not fit the architecture; ManifestError for a description that is
         none; OfflineError, AccessError, NotFoundError, HubError or CacheError where a file cannot
-        be fetched. All are ZooErrors. There is no way to random weights but `weights=False`.
+        be fetched. All are ZooErrors; a plain ValueError is for an argument that does not fit the
+        model. There is no way to random weights but `weights=False`.
 
     >>> zoo.load("resnet18w16_cbam_cifar10").output_shape
     (None, 10)
@@ -123,13 +126,14 @@ def _of_hub(
 
 def _of_somebody(repo: str, changes: Changes, access: hub.Access) -> keras.Model:
     """A model of ours or of timm's in a repository that the index does not know."""
-    commit = hub.resolve(repo, (layout.WEIGHTS,), access)
+    commit = hub.resolve(repo, (kinds.WEIGHTS,), access)
     access = dataclasses.replace(access, revision=commit)
     if not hub.has(repo, manifest.NAME, commit, access):
         return building.load(_of_hub(repo, access), changes)
-    weights = hub.fetch_meanwhile(repo, layout.WEIGHTS, commit, access)
-    small = (manifest.NAME, *(name for name in layout.READ if name != layout.WEIGHTS))
-    return published.load(hub.fetch(repo, small, commit, access), changes, weights)
+    weights = hub.fetch_meanwhile(repo, kinds.WEIGHTS, commit, access)
+    folder = hub.fetch(repo, (manifest.NAME,), commit, access)
+    hub.fetch(repo, published.small_files(folder), commit, access)
+    return published.load(folder, changes, weights)
 
 
 _MENTIONED: set[str] = set()
@@ -148,19 +152,20 @@ def _mention_licence(entry: index.ModelInfo) -> None:
 
 def _own(entry: index.ModelInfo, changes: Changes, access: hub.Access) -> keras.Model:
     """A model of ours, from the package, the Hub, or where its weights come from."""
+    kind = kinds.of(entry.architecture)
+    kind.check(changes, entry.name)
     if entry.commit and not entry.file and changes.weights:
         repo = entry.repo or ""
         pins = entry.files
-        weights = hub.fetch_meanwhile(repo, layout.WEIGHTS, entry.commit, access, pins)
-        small = [name for name in pins if name != layout.WEIGHTS]
+        weights = hub.fetch_meanwhile(repo, kinds.WEIGHTS, entry.commit, access, pins)
+        small = [name for name in pins if name != kinds.WEIGHTS]
         folder = hub.fetch(repo, small, entry.commit, access, pins)
         return published.load(folder, changes, weights)
     # Read before the model is built, so that a broken file costs no time; large ones meanwhile.
     arrays = _read(entry) if changes.weights and entry.file else {}
     kept = origin.weights_meanwhile(entry.origin) if changes.weights and entry.origin else None
-    shape = building.shape_of(entry.input_size)
-    arguments = {**entry.arguments, "labels": entry.labels or None, "input_shape": shape}
-    model = models.build(entry.architecture, **changes.applied_to(arguments))
+    arguments = kind.of_entry(entry.arguments, entry.input_size, entry.labels)
+    model = kind.build(entry.architecture, **changes.applied_to(arguments))
     if not changes.weights:
         return model
     if kept:

@@ -2,20 +2,18 @@
 
 import concurrent.futures
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
 
-from .. import models
-from ..models import factory
-from . import hub
+from . import hub, kinds
 from .changes import Changes
 from .errors import IntegrityError, ManifestError, UnsafePathError, WeightsError
 from .files import header, integrity, manifest, plain_json, weights
 from .files.manifest import Manifest
 from .foreign import building, checkpoint
-from .publishing import layout
+from .kinds import WEIGHTS
 
 
 def is_in(folder: pathlib.Path) -> bool:
@@ -32,20 +30,27 @@ def read(folder: pathlib.Path, links: bool = False) -> tuple[Manifest, dict[str,
     Raises: ManifestError, UnsafePathError, VersionError or IntegrityError.
     """
     if not links:
-        _refuse_links(folder)
+        _refuse_links(folder, (manifest.NAME,))
     told = manifest.parse(_small(folder / manifest.NAME), str(folder / manifest.NAME))
-    missing = [name for name in layout.READ if name not in told.files]
+    kind = kinds.of(told.architecture)
+    if not links:
+        _refuse_links(folder, kind.read)
+    missing = [name for name in kind.read if name not in told.files]
     if missing:
         raise ManifestError(f"{folder / manifest.NAME} does not name {missing}")
     found = {}
-    for name in layout.READ:
+    for name in kind.files:
         file = told.files[name]
-        if name == layout.WEIGHTS:
-            continue  # too large to hold
         if file.size > plain_json.LARGEST:
             raise ManifestError(f"{folder / name} is too large for what it is: {file.size} bytes")
         found[name] = integrity.read_verified(folder / name, file.size, file.sha256, REMEDY)
     return told, found
+
+
+def small_files(folder: pathlib.Path) -> tuple[str, ...]:
+    """The names of the files, beside the weights, that a folder with this manifest must have."""
+    path = folder / manifest.NAME
+    return kinds.of(manifest.parse(_small(path), str(path)).architecture).files
 
 
 REMEDY = "Fetch the folder again, or publish it again if it is yours."
@@ -60,15 +65,17 @@ def load(
         Hub's cache files may be links.
     """
     told, files = read(folder, links=fetched is not None)
-    file = told.files[layout.WEIGHTS]
-    checked = fetched or _hashed_meanwhile(folder / layout.WEIGHTS, file)
+    kind = kinds.of(told.architecture)
+    kind.check(changes, told.name)
+    file = told.files[WEIGHTS]
+    checked = fetched or _hashed_meanwhile(folder / WEIGHTS, file)
     arguments = _arguments(told, files, folder)
     wanted = _weights_of(told, arguments, folder)
     path = checked()  # which nothing reads before
     if fetched and hub.named(path) != file.sha256:  # the Hub has it, the description another
         integrity.check(path, file.size, file.sha256, REMEDY)
     _check_before_memory(told, wanted, header.read(path), str(path))
-    model = models.build(told.architecture, **changes.applied_to(arguments))
+    model = kind.build(told.architecture, **changes.applied_to(arguments))
     if not changes.weights:
         return model
     own = arguments.get("attention")
@@ -94,33 +101,20 @@ def _hashed_meanwhile(path: pathlib.Path, file: manifest.File) -> Callable[[], p
 
 
 def _arguments(told: Manifest, files: Mapping[str, bytes], folder: pathlib.Path) -> dict[str, Any]:
-    """The arguments of `models.build`, from the three files that tell them."""
-    known = ("attention", *factory.options_of(told.architecture))
+    """The arguments of what builds the model, from the manifest and the files that tell them."""
+    kind = kinds.of(told.architecture)
+    known = kind.options_of(told.architecture)
     if unknown := sorted(told.kwargs.keys() - set(known)):
         raise ManifestError(f"{folder}: unknown kwargs {unknown}. Known: {list(known)}")
-    given = {
-        name: plain_json.parse(files[name], str(folder / name))
-        for name in (layout.PREPROCESSING, layout.LABELS)
-    }
-    ready, labels = given[layout.PREPROCESSING], given[layout.LABELS].get("labels")
+    given = {name: plain_json.parse(files[name], str(folder / name)) for name in kind.files}
     try:
-        height, width = (int(side) for side in ready["size"])
-        manifest.check_size((height, width), str(folder / layout.PREPROCESSING))
-        sides: Any = (None, None) if told.input.get("any_size") else (height, width)
-        return {
-            **{key: _tuples(value) for key, value in told.kwargs.items()},
-            "num_classes": told.num_classes,
-            "input_shape": building.shape_of(sides),
-            "mean": tuple(float(value) for value in ready["mean"]),
-            "std": tuple(float(value) for value in ready["std"]),
-            "crop": float(ready["crop"]),
-            "interpolation": str(ready["interpolation"]),
-            "labels": tuple(str(label) for label in labels) if labels else None,
-        }
+        arguments = kind.of_files(given, told, str(folder))
     except ManifestError:
         raise
     except (KeyError, TypeError, ValueError) as error:
-        raise ManifestError(f"{folder / layout.PREPROCESSING} cannot be used: {error!r}") from error
+        names = " or ".join(kind.files)
+        raise ManifestError(f"{folder}: {names} cannot be used: {error!r}") from error
+    return {**{key: _tuples(value) for key, value in told.kwargs.items()}, **arguments}
 
 
 def _tuples(value):
@@ -132,7 +126,7 @@ def _tuples(value):
 def _weights_of(told: Manifest, arguments: dict, folder: pathlib.Path) -> weights.Shapes:
     """The shapes of the weights that a description asks for, none of which has memory yet."""
     try:
-        return factory.weight_shapes(told.architecture, **arguments)
+        return kinds.of(told.architecture).weight_shapes(told.architecture, arguments)
     except (ValueError, TypeError, OverflowError) as error:
         raise ManifestError(f"{folder}: no such model can be built: {error}") from error
 
@@ -156,7 +150,7 @@ def _small(path: pathlib.Path) -> bytes:
         raise IntegrityError(f"{path} cannot be read: {error}. {REMEDY}") from error
 
 
-def _refuse_links(folder: pathlib.Path) -> None:
-    for name in (manifest.NAME, *layout.READ):
+def _refuse_links(folder: pathlib.Path, names: Sequence[str]) -> None:
+    for name in names:
         if (folder / name).is_symlink():
             raise UnsafePathError(f"{folder / name} is a link: copy the file itself there")

@@ -71,6 +71,19 @@ def test_a_file_gives_the_same_model(which, tmp_path):
     np.testing.assert_array_equal(to_numpy(run(loaded, inputs)), to_numpy(run(model, inputs)))
 
 
+def test_a_saved_generator_keeps_the_names_of_its_classes(tmp_path):
+    names = ("a", "b", "c", "d", "e")
+    plain, named = filled("generator", **TINY), filled("generator", labels=names, **TINY)
+    assert shapes(plain) == shapes(named) and models.labels(plain) is None
+    named.save(tmp_path / "m.keras")
+    saved = keras.saving.load_model(tmp_path / "m.keras")
+    copies = [saved, keras.models.clone_model(named), keras.Model.from_config(named.get_config())]
+    assert [models.labels(model) for model in (named, *copies)] == [names] * 4
+    inputs = given(plain)
+    for model in (named, saved):
+        np.testing.assert_array_equal(to_numpy(run(model, inputs)), to_numpy(run(plain, inputs)))
+
+
 @one_on_each_backend
 def test_channels_first_is_the_same_with_other_axes(which):
     last = filled(which, **TINY)
@@ -150,6 +163,15 @@ def test_refuses(name, options, message):
     for build in BUILDERS.values():
         with pytest.raises(ValueError, match=message):
             build(name, **options)
+
+
+@on_torch_alone
+@pytest.mark.parametrize("labels", [["a"], "abcde", []], ids=str)
+def test_refuses_names_that_are_not_one_for_each_class(labels):
+    with pytest.raises(ValueError, match="one name for each of the 5 classes. Received"):
+        models.build_generator("sagan32", labels=labels, **TINY)
+    with pytest.raises(ValueError, match="one name for each of the 0 classes. Received 2"):
+        models.build_generator("sagan32", width=2, labels=["a", "b"])
 
 
 @on_torch_alone

@@ -11,6 +11,7 @@ from tests.layers.tools import run, to_numpy
 from .test_sagan import filled, on_torch_alone
 
 TINY = {"width": 2, "latent": 6, "num_classes": 3}
+NAMES = ("shoe", "bag", "coat")
 
 
 def test_pictures_are_those_of_the_images():
@@ -24,6 +25,41 @@ def test_pictures_are_those_of_the_images():
     assert np.abs(found - (images.astype("float64") + 1) * 127.5).max() <= 0.501
     parts = models.sample(generator, np.array(labels), seed=7, batch_size=2)
     assert np.abs(parts.astype(int) - found).max() <= 1 and (parts == found).mean() > 0.999
+
+
+@on_torch_alone
+def test_classes_by_name():
+    generator = filled("generator", labels=NAMES, **TINY)
+    found = models.sample(generator, ["bag", "shoe", "bag"], seed=0)
+    np.testing.assert_array_equal(found, models.sample(generator, [1, 0, 1], seed=0))
+    for some in (["bag", 0, np.int64(1)], np.array(["bag", "shoe", "bag"]), ("bag", "shoe", "bag")):
+        np.testing.assert_array_equal(found, models.sample(generator, some, seed=0))
+    np.testing.assert_array_equal(
+        models.sample(generator, 3, seed=0), models.sample(generator, [*NAMES], seed=0)
+    )
+
+
+@on_torch_alone
+@pytest.mark.parametrize(
+    ("names", "labels", "message"),
+    [
+        (
+            NAMES,
+            ["bga"],
+            "no class has this name. Did you mean 'bag'.*Received: 'bga'. Known: shoe",
+        ),
+        (NAMES, [0, "hat"], "no class has this name. Received: 'hat'. Known: shoe, bag, coat."),
+        (NAMES, "bag", r"labels must be a class for each picture, such as \['bag'\]"),
+        (NAMES, ["bag", 3], r"classes from 0 to 2. Received: labels\[1\]=3"),
+        (("bag", "bag", "coat"), ["bag"], "2 classes have this name. Give its number. .*'bag'"),
+        (None, ["bag"], r"integers in a row, for a generator of 3 classes. .*labels=\['bag'\]"),
+    ],
+    ids=str,
+)
+def test_refuses_names(names, labels, message):
+    generator = models.build_generator("sagan32", None, labels=names, **TINY)
+    with pytest.raises(ValueError, match=message):
+        models.sample(generator, labels, seed=0)
 
 
 @on_torch_alone

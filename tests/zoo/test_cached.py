@@ -10,7 +10,7 @@ from tests import fake_hub
 
 FILES = {"config.json": b'{"architecture": "resnet18"}', "model.safetensors": bytes(range(256))}
 REPO = "timm/resnet18.a1_in1k"
-OWN = {"resnet18w16_cbam_cifar10", "resnet18w16_cifar10"}
+OWN = set(zoo.list_models(source="wheel"))
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from safetensors.numpy import save
 
-from keras_attention import zoo
-from keras_attention.models import factory
+from keras_attention import models, zoo
+from keras_attention.models import factory, outline
 from keras_attention.zoo import convert, index
 from keras_attention.zoo.convert import rules
 from keras_attention.zoo.files import header, manifest, weights
@@ -204,7 +204,9 @@ def test_networks_of_the_authors(data):
 
 @pytest.fixture(scope="module")
 def wanted():
-    return factory.weight_shapes("resnet18", input_shape=(32, 32, 3), stem="small", width=4)
+    return outline.weight_shapes(
+        models.build, "resnet18", input_shape=(32, 32, 3), stem="small", width=4
+    )
 
 
 # Names as timm has them, and others.

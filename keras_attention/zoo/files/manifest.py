@@ -8,9 +8,8 @@ from typing import Any
 
 from packaging.version import InvalidVersion, Version
 
-from ... import models
-from ...layers.checks import nearest
-from ..errors import ManifestError, UnknownArchitectureError, UnsafePathError, VersionError
+from .. import kinds
+from ..errors import ManifestError, UnsafePathError, VersionError
 from . import plain_json
 
 NAME = "keras_attention.json"
@@ -22,7 +21,6 @@ PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 # No architecture here comes near these; without them a description could ask for any memory.
-LARGEST_SIDE = 4096  # pixels
 LARGEST_NUMBER, LONGEST_LIST, MOST_BLOCKS = 65_536, 10_000, 512
 MOST_PARAMETERS = 3_000_000_000
 
@@ -39,8 +37,9 @@ class File:
 class Manifest:
     """A published model.
 
-    `kwargs` are the arguments of `models.build` but for preprocessing and labels. `files` are those
-    that a loader reads. `golden` holds the logits of the test picture `golden.picture`.
+    `architecture` tells which kind of `kinds` it is. `kwargs` are the arguments of what builds it,
+    but for preprocessing and labels. `files` are those that a loader reads. `golden` holds what the
+    model makes of a made-up input, as its kind has it.
     """
 
     name: str
@@ -126,15 +125,6 @@ def check_name(path: str) -> str:
     return path
 
 
-def check_size(size: tuple[int, int], source: str) -> tuple[int, int]:
-    """The size of images, (height, width), if it is one that a model here can have."""
-    if not 1 <= min(size) <= max(size) <= LARGEST_SIDE:
-        raise ManifestError(
-            f"{source}: images have sides of 1 to {LARGEST_SIDE} pixels. Received: size={size}"
-        )
-    return size
-
-
 def _check_types(manifest: Manifest) -> None:
     for field, kind in {
         "name": str, "architecture": str, "kwargs": dict, "input": dict, "licence": dict,
@@ -146,12 +136,7 @@ def _check_types(manifest: Manifest) -> None:
 
 
 def _check_model(manifest: Manifest, source: str) -> None:
-    known = models.list_architectures()
-    if manifest.architecture not in known:
-        raise UnknownArchitectureError(
-            f"{source}: unknown architecture.{nearest(manifest.architecture, known)} "
-            f"Received: architecture={manifest.architecture[:80]!r}"
-        )
+    kinds.of(manifest.architecture, source)
     if not 0 <= manifest.parameters <= MOST_PARAMETERS:
         raise ManifestError(
             f"{source}: parameters must be at most {MOST_PARAMETERS}. "

@@ -13,6 +13,7 @@ from .. import index
 from ..changes import Changes
 from ..convert import authors, rules
 from ..errors import ConversionError
+from ..kinds import classifiers
 from . import building
 from .torch_file import read_pth
 
@@ -75,7 +76,7 @@ def describe(state: Mapping[str, np.ndarray], source: str) -> tuple[str, dict[st
         "attention": "cbam" if any(".cbam." in name for name in state) else None,
         "between": {"type": "bam", "combine": "product"} if _has_bam(state) else None,
         "num_classes": classes,
-        "input_shape": building.shape_of((224, 224)),
+        "input_shape": classifiers.shape_of((224, 224)),
         "crop": 0.875,
         "interpolation": "bilinear",
         "labels": index.imagenet_labels() if imagenet else None,

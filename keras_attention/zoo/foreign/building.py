@@ -16,6 +16,7 @@ from .. import convert, index
 from ..changes import Changes
 from ..convert import rules
 from ..errors import ConversionError, UnknownModelError
+from ..kinds import classifiers
 from . import checkpoint
 
 log = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ def load(found: checkpoint.Checkpoint, changes: Changes) -> keras.Model:
             f"Received: architecture={name!r}. models.list_architectures() names {len(known)}."
         )
     _check_pool(found)
-    arguments = {"input_shape": shape_of(found.size), **found.arguments}
+    arguments = {"input_shape": classifiers.shape_of(found.size), **found.arguments}
     wanted = changes.applied_to(arguments)
     model = models.build(name, **wanted)
     if changes.weights and found.tensors is not None:
@@ -63,12 +64,6 @@ def _check_pool(found: checkpoint.Checkpoint) -> None:
 def new_heads(changes: Changes, arguments: dict) -> set[str]:
     """The classifiers that are not the published ones, or not there at all."""
     return set(HEADS) if changes.has_new_head(arguments) or changes.features_only else set()
-
-
-def shape_of(size: tuple[int, int]) -> tuple[int, ...]:
-    """The shape of one image of (height, width), in Keras's data format."""
-    first = keras.config.image_data_format() == "channels_first"
-    return (3, *size) if first else (*size, 3)
 
 
 def _fill(model, found: checkpoint.Checkpoint, path, shape, layers: set[str], part: bool) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ConversionError, IntegrityError, ManifestError, WeightsError
-from ..files import header, manifest, plain_json
+from ..files import header, manifest, plain_json, sizes
 from . import model_args
 
 CONFIG, TENSORS = "config.json", "model.safetensors"
@@ -73,7 +73,7 @@ def read(
         raise IntegrityError(
             f"{folder / CONFIG} does not describe a checkpoint as timm does: {error!r}"
         ) from error
-    manifest.check_size((height, width), str(folder / CONFIG))
+    sizes.check_size((height, width), str(folder / CONFIG))
     if not 0 <= classes <= manifest.LARGEST_NUMBER:
         raise IntegrityError(
             f"{folder / CONFIG}: classes are at most {manifest.LARGEST_NUMBER}. "
@@ -87,7 +87,7 @@ def read(
     tensors = tensors or (lambda: path)
     told = model_args.read(given_arguments, architecture, str(folder / CONFIG))
     if told.size:
-        manifest.check_size(told.size, str(folder / CONFIG))
+        sizes.check_size(told.size, str(folder / CONFIG))
     if told.attention:
         arguments["attention"] = told.attention
     pools = tuple(one for one in (config.get("global_pool"), told.pool) if one)

@@ -6,40 +6,23 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .. import index
+from .. import index, kinds
 from ..errors import UnknownModelError
 from ..files.manifest import File
-
-CLASSIFIES, DESCRIBES = "image-classification", "image-feature-extraction"  # the Hub's names
+from ..kinds.classifiers import CLASSIFIES
 
 CARD = """\
 
 # {name}
 
-{architecture}, {what}, for images of {height}x{width} pixels. It was made with keras_attention \
-(`pip install keras-attention-zoo`): `models.build({architecture!r}, {arguments})`.
+{architecture}, {what}. It was made with keras_attention \
+(`pip install keras-attention-zoo`): `{builder}({architecture!r}, {arguments})`.
 
 ## Result
 
 {measured}
 
 Licence of the weights: {licence}.
-"""
-
-READERS = """
-## Load it
-
-```python
-import keras_attention as ka
-
-model = ka.zoo.load("hf://{repo}")
-```
-
-Keras alone opens the same repository: `keras.saving.load_model("hf://{repo}")`, after
-`import keras_attention`, which holds the layers' classes. So does KerasHub, where there is a
-`task.json`: `keras_hub.models.ImageClassifier.from_preset("hf://{repo}")`. These two take what is
-on the main branch and run what `config.json` says; the first reads data only and checks the hashes
-of `keras_attention.json`.
 """
 
 FILES = """
@@ -113,7 +96,8 @@ def of_entry(entry: index.ModelInfo, repo: str, folder: pathlib.Path) -> tuple[s
             f"them. Received: folder={str(folder)!r}"
         ) from error
     facts = {"metrics": metrics, "recipe": entry.recipe, "origin": dict(entry.origin or {})}
-    return card + READERS.format(repo=repo), facts
+    kind = kinds.of(entry.architecture)
+    return card + kind.use(repo, {**entry.arguments, "labels": entry.labels}), facts
 
 
 def of_model(
@@ -124,14 +108,9 @@ def of_model(
     licence: str | None,
 ) -> str:
     """The card of somebody's own model."""
-    name, labels = repo.rpartition("/")[2], arguments.get("labels")
-    classes = arguments["num_classes"]
-    what = f"{classes} classes" if classes else "features without a classifier"
-    if labels and len(labels) <= 20:
-        what += f" ({', '.join(labels)})"
+    name, kind = repo.rpartition("/")[2], kinds.of(architecture)
     shown = {key: arguments[key] for key in arguments if key not in ("labels", "mean", "std")}
-    height, width = arguments["input_shape"][:2]
-    task = CLASSIFIES if classes else DESCRIBES
+    task = kind.task_of(arguments)
     result = None
     if {"metric", "score"} <= metrics.keys():
         data = str(metrics.get("data", "unknown"))
@@ -139,12 +118,11 @@ def of_model(
     card = CARD.format(
         name=name,
         architecture=architecture,
-        what=what,
-        height=height or "any",
-        width=width or "any",
+        what=kind.about(arguments),
+        builder=kind.builder,
         arguments=", ".join(f"{key}={value!r}" for key, value in shown.items()),
         measured="\n".join(f"- {key}: {value}" for key, value in metrics.items())
         or "Nothing was reported.",
         licence=licence or "not stated",
     )
-    return front_matter(name, licence, task, result=result) + card + READERS.format(repo=repo)
+    return front_matter(name, licence, task, result=result) + card + kind.use(repo, arguments)

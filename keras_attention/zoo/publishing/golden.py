@@ -1,14 +1,17 @@
-"""Logits of one made-up picture, by which a loaded model shows that it is the published one."""
+"""Answers to made-up inputs, by which a loaded model shows that it is the published one."""
 
 import keras
 import numpy as np
 from keras import ops
 
+from ...models import sampling
 from ..errors import WeightsError
 
-# Of the largest logit: backends differ by about 1e-6, GPUs that round to TF32 by 1e-3, networks
+# Of the largest number: backends differ by about 1e-6, GPUs that round to TF32 by 1e-3, networks
 # that compute in bfloat16 by 1e-2.
 LIMIT, LIMIT_OF_16_BITS = 2e-3, 1e-1
+# Of a generator's answer.
+PICTURES, NUMBERS, SEED = 2, 16, 0
 
 
 def picture(size: tuple[int, int]) -> np.ndarray:
@@ -26,24 +29,40 @@ def logits(model: keras.Model, size: tuple[int, int]) -> np.ndarray:
     return ops.convert_to_numpy(y).reshape(-1).astype("float64")
 
 
+def pictures(generator: keras.Model) -> np.ndarray:
+    """What a generator makes of two latents, for its first and its last class, in 16 numbers.
+
+    Each is a sum over all pixels, with other signs, so that none can change unseen.
+    """
+    rng = np.random.default_rng(SEED)
+    latents = rng.standard_normal((PICTURES, generator.inputs[0].shape[-1])).astype("float32")
+    classes = sampling.classes_of(generator)
+    inputs = [latents, np.array([0, classes - 1], "int32")] if classes else latents
+    y = ops.convert_to_numpy(ops.cast(generator(inputs, training=False), "float32"))
+    pixels = sampling.channels_last(generator, y).reshape(-1).astype("float64")
+    signs = rng.integers(0, 2, (NUMBERS, pixels.size)) * 2 - 1
+    return signs @ pixels / np.sqrt(pixels.size)
+
+
 def difference(found: np.ndarray, expected: np.ndarray) -> float:
-    """The largest difference, as a share of the largest logit."""
+    """The largest difference, as a share of the largest number."""
     return float(np.abs(found - expected).max() / max(np.abs(expected).max(), 1e-12))
 
 
-def check(model: keras.Model, size: tuple[int, int], expected, source: str) -> None:
-    """Refuse a model whose logits are not the published ones.
+def check(found: np.ndarray, expected, source: str) -> None:
+    """Refuse an answer that is not the published one.
 
     Raises: WeightsError with the largest difference.
     """
-    found, expected = logits(model, size), np.asarray(expected, "float64")
+    expected = np.asarray(expected, "float64")
     if found.shape != expected.shape:
         raise WeightsError(
-            f"{source} has {found.size} logits. Expected {expected.size}, as when it was published"
+            f"{source} answers with {found.size} numbers. Expected {expected.size}, as when it was "
+            "published"
         )
     error = difference(found, expected)
     if not error <= LIMIT:
         raise WeightsError(
-            f"{source} does not answer as when it was published. Expected logits within {LIMIT} of "
-            f"the largest. Received: a difference of {error:.2g}"
+            f"{source} does not answer as when it was published. Expected numbers within {LIMIT} "
+            f"of the largest. Received: a difference of {error:.2g}"
         )

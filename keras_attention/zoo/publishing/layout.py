@@ -15,20 +15,18 @@ import keras
 import numpy as np
 from keras import ops
 
-from ...models import factory, head
+from ...models import head
+from .. import kinds
 from ..errors import WeightsError
 from ..files import manifest
 from ..files.manifest import File, Manifest
-from . import golden
+from ..kinds import WEIGHTS
 
 log = logging.getLogger(__name__)
 
-WEIGHTS, PREPROCESSING, LABELS = "model.safetensors", "preprocessing.json", "labels.json"
-# What this library's loader reads beside the manifest.
-READ = (PREPROCESSING, LABELS, WEIGHTS)
 # What KerasHub reads beside Keras's files.
 TASK, TASK_WEIGHTS = "task.json", "task.weights.h5"
-# Arguments of `models.build` that have a file of their own.
+# Arguments of what builds a model that have a place of their own in its folder.
 ELSEWHERE = ("num_classes", "input_shape", "mean", "std", "crop", "interpolation", "labels")
 
 
@@ -36,15 +34,16 @@ ELSEWHERE = ("num_classes", "input_shape", "mean", "std", "crop", "interpolation
 class Description:
     """What a folder says of a model beside its weights.
 
-    `arguments` are those of `models.build`; `card` gives the text of the model card from the files
-    that this library reads; `facts` are fields of the manifest: licence, origin,
-    recipe, metrics. `weights` are the bytes of a safetensors file, None to write the model's.
+    `arguments` are those of what builds it; `input` is what the manifest says of what goes in;
+    `card` gives the text of the model card from the files that this library reads; `facts` are
+    fields of the manifest: licence, origin, recipe, metrics. `weights` are the bytes of a
+    safetensors file, None to write the model's.
     """
 
     name: str
     architecture: str
     arguments: Mapping[str, Any]
-    size: tuple[int, int]
+    input: Mapping[str, Any]
     card: Callable[[Mapping[str, File]], str]
     facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     weights: bytes | None = None
@@ -56,10 +55,11 @@ def write(folder: pathlib.Path, model: keras.Model, described: Description) -> M
     Returns: The manifest, which names what this library's loader reads.
     Raises: WeightsError where a weight is not finite or two have one name.
     """
+    kind = kinds.of(described.architecture)
     content = described.weights or _safetensors(model, described)
     (folder / WEIGHTS).write_bytes(content)
-    _write_json(folder / PREPROCESSING, preprocessing(model, described.size))
-    _write_json(folder / LABELS, {"labels": list(head.labels(model) or ())})
+    for name, value in kind.to_files(model, described.input).items():
+        _write_json(folder / name, value)
     _write_for_keras(folder, model, described)
     _write_for_keras_hub(folder, model)
     arguments = {key: value for key, value in described.arguments.items() if key not in ELSEWHERE}
@@ -67,16 +67,11 @@ def write(folder: pathlib.Path, model: keras.Model, described: Description) -> M
         name=described.name,
         architecture=described.architecture,
         kwargs=arguments,
-        files={name: file_of(folder / name) for name in READ},
-        input={
-            "size": list(described.size),
-            "any_size": None in model.input_shape[1:],
-            "range": [0, 255],
-            "channels": "RGB",
-        },
-        num_classes=int(described.arguments.get("num_classes", 1000)),
+        files={name: file_of(folder / name) for name in kind.read},
+        input=described.input,
+        num_classes=int(described.arguments["num_classes"]),
         parameters=model.count_params(),
-        golden=tuple(float(f"{x:.8g}") for x in golden.logits(model, described.size)),
+        golden=tuple(float(f"{x:.8g}") for x in kind.answer(model, described.input)),
         **described.facts,
     )
     (folder / manifest.NAME).write_bytes(manifest.serialise(told))
@@ -89,20 +84,6 @@ def file_of(path: pathlib.Path) -> File:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return File(digest, path.stat().st_size)
-
-
-def preprocessing(model: keras.Model, size: tuple[int, int]) -> dict[str, Any]:
-    """How an image becomes the model's input, as the layer `normalize` keeps it."""
-    layer = model.get_layer("normalize")
-    return {
-        "size": list(size),
-        "mean": list(layer.pixel_mean),
-        "std": list(layer.pixel_std),
-        "crop": layer.crop,
-        "interpolation": layer.interpolation,
-        "range": [0, 255],
-        "channels": "RGB",
-    }
 
 
 def _safetensors(model: keras.Model, described: Description) -> bytes:
@@ -169,39 +150,18 @@ def _write_json(path: pathlib.Path, value: Any) -> None:
 
 
 def described_again(model: keras.Model, architecture: str, arguments: Mapping[str, Any]) -> dict:
-    """All arguments with which `models.build` makes a model like this one.
+    """All arguments with which the architecture's kind builds a model like this one.
 
-    Raises: ValueError where what it builds has other weights, or for a model that does not
-        normalise its images, gives maps, or takes channels first.
+    Raises: ValueError where what it builds has other weights, or for a model of another kind.
     """
-    if "normalize" not in [layer.name for layer in model.layers] or isinstance(model.output, dict):
-        raise ValueError(
-            "Only models that take RGB in 0..255 and give logits or features are published: built "
-            f"with include_preprocessing=True and features_only=False. Received: {model.name!r}"
-        )
-    if model.input_shape[-1] != 3:
-        raise ValueError(
-            "Models are published channels last: build it so and give it these weights. "
-            f"Received: input_shape={model.input_shape}"
-        )
-    layer = model.get_layer("normalize")
-    heads = [layer.units for layer in model.layers if isinstance(layer, head.Logits)]
-    full = {
-        **arguments,
-        "num_classes": heads[-1] if heads else 0,
-        "input_shape": model.input_shape[1:],
-        "mean": layer.pixel_mean,
-        "std": layer.pixel_std,
-        "crop": layer.crop,
-        "interpolation": layer.interpolation,
-        "labels": head.labels(model),
-    }
+    kind = kinds.of(architecture)
+    full = kind.of_model(model, arguments)
     ours = {weight.path: tuple(weight.shape) for weight in model.weights}
-    theirs = factory.weight_shapes(architecture, **full)
+    theirs = kind.weight_shapes(architecture, full)
     if ours != theirs:
         differ = sorted(ours.items() ^ theirs.items())[:6]
         raise ValueError(
-            f"This model is not what models.build({architecture!r}, ...) makes with these "
+            f"This model is not what {kind.builder}({architecture!r}, ...) makes with these "
             f"arguments: pass attention= and options as they were given; of a model of `load`, "
             f"options=zoo.info(NAME).arguments. Different: {differ}. "
             f"Received: arguments={dict(arguments)}"

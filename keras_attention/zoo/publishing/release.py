@@ -13,8 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ...models import factory
-from .. import index, published
+from .. import index, kinds, published
 from ..changes import Changes
 from ..errors import HubError, UnknownModelError, WeightsError
 from ..files import manifest
@@ -63,17 +62,17 @@ def publish(
 ) -> Published:
     """Publish a model on the Hub, so that this library, Keras and KerasHub can load it.
 
-    The folder is written, loaded again and its logits compared before anything is uploaded. There
+    The folder is written, loaded again and its answers compared before anything is uploaded. There
     is one commit, refused if somebody else made one meanwhile, and one tag, which is never moved: a
     model that is published again with other weights gets the next one. What is there already is
     not uploaded again. Weights are published as float32, whatever the model computes in, and
     without the state of an optimizer.
 
     Args:
-        model: One of `list_models()` whose weights are ours, or a model of `models.build` or
-            `load`, perhaps fine-tuned.
+        model: One of `list_models()` whose weights are ours, or a model of `models.build`,
+            `models.build_generator` or `load`, perhaps trained further.
         repo: "owner/name"; it is made if it is not there.
-        architecture: What `models.build` made the model from; None is the model's name.
+        architecture: What the model was built from; None is what its name says.
         attention: The attention that the model was built with, if not the architecture's own.
         options: What else it was built with, such as {"width": 16, "stem": "small"}; of a model of
             `load`, `zoo.info(name).arguments`.
@@ -86,7 +85,7 @@ def publish(
         dry_run: Only write the folder and read it back.
         token: Of the Hub; None is that of `hf auth login`.
     Raises: ValueError for a model that cannot be described; WeightsError for weights that are not
-        finite, or logits that differ when read back; HubError where the Hub refuses or somebody
+        finite, or answers that differ when read back; HubError where the Hub refuses or somebody
         else published meanwhile.
     """
     if not isinstance(model, str | keras.Model):
@@ -135,20 +134,20 @@ def _ours(name: str, repo: str, card: str | None) -> tuple[keras.Model, Descript
 
     entry = index.info(name)
     text, facts = cards.of_entry(entry, repo, pathlib.Path("zoo") / name)
-    arguments = {**entry.arguments, "labels": entry.labels or None}
+    kind = kinds.of(entry.architecture)
+    arguments = kind.of_entry(entry.arguments, entry.input_size, entry.labels)
     facts = {**facts, "licence": {"weights": entry.licence, "data": entry.data_licence}}
     told = _card(card, text)
-    return load(name), Description(
-        name, entry.architecture, arguments, entry.input_size, told, facts
-    )
+    goes_in = kind.input_of(entry.architecture, arguments)
+    return load(name), Description(name, entry.architecture, arguments, goes_in, told, facts)
 
 
 def _somebodys(
     model: keras.Model, repo, architecture, options, labels, metrics, licence, card
 ) -> tuple[keras.Model, Description]:
     """Somebody's own model as it is published, and what its folder says of it."""
-    name = architecture or model.name
-    factory.arguments_of(name)  # teaches, where there is no such architecture
+    name = architecture or kinds.architecture_of(model)
+    kind = kinds.of(name)
     _plain("options", options, "attention by its key, such as 'cbam' or a dict of its arguments")
     measured = _plain("metrics", metrics, "text and finite numbers")
     arguments = layout.described_again(model, name, options)
@@ -159,15 +158,11 @@ def _somebodys(
                 f"labels must be one name for each of the {arguments['num_classes']} classes. "
                 f"Received: labels={arguments['labels']}"
             )
-    height, width = arguments["input_shape"][:2]
-    if height is None or width is None:
-        side = factory.default_size_of(name)
-        height, width = height or side, width or side
     facts = {"metrics": measured, "licence": {"weights": licence}}
     text = cards.of_model(repo, name, arguments, measured, licence)
-    title, size = repo.rpartition("/")[2], (height, width)
-    built = _built_again(model, name, arguments, size)
-    return built, Description(title, name, arguments, size, _card(card, text), facts)
+    title, goes_in = repo.rpartition("/")[2], kind.input_of(name, arguments)
+    built = _built_again(model, name, arguments, goes_in)
+    return built, Description(title, name, arguments, goes_in, _card(card, text), facts)
 
 
 def _card(given: str | None, made: str) -> Callable[[Mapping[str, manifest.File]], str]:
@@ -178,24 +173,25 @@ def _card(given: str | None, made: str) -> Callable[[Mapping[str, manifest.File]
 
 
 def _built_again(
-    model: keras.Model, architecture: str, arguments: Mapping[str, Any], size: tuple[int, int]
+    model: keras.Model, architecture: str, arguments: Mapping[str, Any], goes_in: Mapping[str, Any]
 ) -> keras.Model:
     """The model without what training left: its optimizer, its loss, its 16-bit layers.
 
     Raises: WeightsError where the arguments make another model of the same weights.
     """
-    built = factory.build(architecture, **arguments)
+    kind = kinds.of(architecture)
+    built = kind.build(architecture, **arguments)
     values = {weight.path: weight.value for weight in model.weights}
     for weight in built.weights:
         weight.assign(keras.ops.cast(values[weight.path], weight.dtype))
     exact = all(layer.compute_dtype == "float32" for layer in model.layers)
     limit = golden.LIMIT if exact else golden.LIMIT_OF_16_BITS
-    expected, found = golden.logits(model, size), golden.logits(built, size)
+    expected, found = kind.answer(model, goes_in), kind.answer(built, goes_in)
     error = golden.difference(found, expected)
     if np.isfinite(expected).all() and not error <= limit:
         raise WeightsError(
-            f"models.build({architecture!r}, ...) with these arguments does not answer as the "
-            "model does: pass attention= and options as they were given. Expected logits within "
+            f"{kind.builder}({architecture!r}, ...) with these arguments does not answer as the "
+            "model does: pass attention= and options as they were given. Expected numbers within "
             f"{limit} of the largest. Received: a difference of {error:.2g}"
         )
     return built
@@ -224,16 +220,18 @@ def _empty(folder: pathlib.Path) -> pathlib.Path:
 
 def _read_back(folder: pathlib.Path, told: manifest.Manifest) -> None:
     """Refuse a folder whose model does not answer as the one it was written from."""
-    size = tuple(told.input["size"])
-    ours = published.load(folder, Changes())
-    golden.check(ours, size, told.golden, f"{folder} as this library reads it")
-    theirs = keras.saving.load_model(folder)
-    golden.check(theirs, size, told.golden, f"{folder} as Keras reads it")
+
+    def check(model: keras.Model, reader: str) -> None:
+        answer = kinds.of(told.architecture).answer(model, told.input)
+        golden.check(answer, told.golden, f"{folder} as {reader} reads it")
+
+    check(published.load(folder, Changes()), "this library")
+    check(keras.saving.load_model(folder), "Keras")
     if (folder / layout.TASK).is_file():
         import keras_hub
 
         task = keras_hub.models.ImageClassifier.from_preset(str(folder))
-        golden.check(task, size, told.golden, f"{folder} as KerasHub reads it")
+        check(task, "KerasHub")
 
 
 def _upload(folder: pathlib.Path, repo: str, private: bool, token) -> tuple[str, str]:

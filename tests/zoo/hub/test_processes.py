@@ -17,11 +17,11 @@ import numpy as np
 import pytest
 
 from keras_attention import models, zoo
-from keras_attention.zoo import index
+from keras_attention.zoo import index, kinds
 from keras_attention.zoo.files import manifest
 from keras_attention.zoo.foreign import building, origin
 from keras_attention.zoo.hub.errors import UNWRITABLE
-from keras_attention.zoo.publishing import golden, layout
+from keras_attention.zoo.publishing import golden
 from tests import fake_hub
 from tests.fake_hub import disks
 
@@ -38,7 +38,7 @@ REPO, NAME = "me/tuned", "hf://me/tuned"
 NET, SIZE = "vit_tiny_patch16_224", (8, 8)
 OPTIONS = {"width": 24, "depths": (2,), "hidden": 48, "patch": 4}
 BUILT = {"attention": "mhsa", "num_classes": 3, "input_shape": (*SIZE, 3), **OPTIONS}
-FILES = {manifest.NAME, *layout.READ}
+FILES = {manifest.NAME, *kinds.KINDS["classification"].read}
 ARCHIVE, MEMBER = "net-0505-abc.pth.zip", "net-0505-abc.pth"
 CONVERTED = ["net-0505-abc.json", "net-0505-abc.safetensors"]
 

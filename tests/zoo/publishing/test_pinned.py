@@ -15,10 +15,9 @@ from keras import ops
 from safetensors.numpy import save
 
 from keras_attention import cli, zoo
-from keras_attention.zoo import index, loading
+from keras_attention.zoo import index, kinds, loading
 from keras_attention.zoo.files import manifest
 from keras_attention.zoo.foreign import origin
-from keras_attention.zoo.publishing import layout
 from tests import fake_hub
 from tests.models.nets import outputs, pixels
 
@@ -29,7 +28,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=<...>' to upload:De
 
 # One has its weights in the package, one where others put them.
 SHIPPED, FOREIGN = "net_of_ours", "net_of_others"
-READ = (manifest.NAME, *layout.READ)
+READ = (manifest.NAME, *kinds.KINDS["classification"].read)
 ENTRY = {
     "task": "classification",
     "architecture": NET,
@@ -262,7 +261,7 @@ def test_the_index_names_no_repository_without_a_commit():
             assert entry.file or entry.origin or entry.source == "timm", name
         else:
             assert re.fullmatch("[0-9a-f]{40}", entry.commit) and all(place), name
-            assert set(entry.files) == set(READ), name
+            assert set(entry.files) == {manifest.NAME, *kinds.of(entry.architecture).read}, name
             for file in entry.files.values():
                 assert re.fullmatch("[0-9a-f]{64}", dataclasses.asdict(file)["sha256"])
 

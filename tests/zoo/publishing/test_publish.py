@@ -11,7 +11,7 @@ from huggingface_hub import HfApi
 from keras import ops
 
 from keras_attention import models, zoo
-from keras_attention.zoo import published
+from keras_attention.zoo import kinds, published
 from keras_attention.zoo.changes import Changes
 from keras_attention.zoo.errors import (
     HubError,
@@ -194,7 +194,7 @@ def test_the_arguments_must_be_those_of_the_model(model):
         module.publish(model, REPO, attention=GATE, options={**OPTIONS, "hidden": 24}, dry_run=True)
     with pytest.raises(WeightsError, match="does not answer as the model does: pass attention="):
         module.publish(model, REPO, options=OPTIONS, dry_run=True)  # three heads, equal shapes
-    with pytest.raises(ValueError, match="Unknown architecture.*name='mine'"):
+    with pytest.raises(ValueError, match="Unknown architecture.*architecture='mine'"):
         module.publish(model, REPO, architecture="mine", dry_run=True)
     odd = models.build(NET, quarter, input_shape=(8, 8, 3), **OPTIONS)
     with pytest.raises(ValueError, match="Only what is plain data can be published"):
@@ -218,9 +218,9 @@ def test_what_cannot_be_published_is_told(wrong, repo, message):
 
 def test_logits_of_another_number_are_not_the_published_ones(model):
     found = golden.logits(model, (8, 8))
-    golden.check(model, (8, 8), found, "x")
-    with pytest.raises(WeightsError, match="x has 3 logits. Expected 1"):
-        golden.check(model, (8, 8), found[:1], "x")
+    golden.check(found, [*found], "x")
+    with pytest.raises(WeightsError, match="x answers with 3 numbers. Expected 1"):
+        golden.check(found, found[:1], "x")
 
 
 def test_a_folder_with_files_is_left_alone(model, tmp_path):
@@ -253,7 +253,7 @@ def change(folder, name=manifest.NAME, **fields):
     path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), **fields}), "utf-8")
 
 
-@pytest.mark.parametrize("name", layout.READ)
+@pytest.mark.parametrize("name", kinds.KINDS["classification"].read)
 def test_every_file_that_is_read_is_hashed(folder, name):
     content = bytearray((folder / name).read_bytes())
     content[len(content) // 2] ^= 1
