@@ -61,6 +61,9 @@ EXPERIMENTS = (
         "A shipped model fine-tuned",
         ("scratch", "pretrained"),
         compared=False,
+        reading="Weights of 32-pixel CIFAR-10 images help with 2,000 photos of flowers at 64 "
+        "pixels: each of the three pairs gains more than the 5 points that were asked for. One "
+        "error among the 250 test photos is 0.4 points.",
     ),
 )
 # The published error of the plain network on Fashion-MNIST, and what counts as the same.

@@ -4,7 +4,7 @@ Run      python -m recipes.train flowers5_finetune --seed 0
          and from nothing: --set pretrained=None --attention cbam
          the classifier alone: --set "freeze=('stem', 'stage')"
          earlier blocks more slowly: --set layer_decay=0.8
-Cost     not run yet
+Cost     15 minutes of one core of an AMD EPYC with TensorFlow
 Expect   written before the first run: fine-tuning at least 5 points above the same net from nothing
 """
 
