@@ -1,15 +1,20 @@
 """The card of a published model, from its config.json and metrics.json alone."""
 
 import json
+import math
 import pathlib
 
+from keras_attention.models import factory
 from keras_attention.zoo.publishing import cards
+
+from . import recipe
+from .data.facts import FACTS, Facts
 
 CARD = """\
 
 # {name}
 
-{architecture} with {attention_words}, {parameters:,} trainable parameters, {mmacs:.1f} M \
+{architecture}, {attention_words}, {parameters:,} trainable parameters, {mmacs:.1f} M \
 multiply-adds for an image of {side}x{side} pixels. It tells {count} classes apart: {labels}.
 
 ```python
@@ -19,8 +24,8 @@ model = ka.zoo.load("{name}")
 ka.zoo.classify(model, "photo.jpg")
 ```
 
-Set `KERAS_BACKEND` to `jax`, `tensorflow` or `torch` first. The model takes RGB in 0 to 255 and
-gives logits; normalisation is its first layer.
+Set `KERAS_BACKEND` to `jax`, `tensorflow` or `torch` first. The model takes {channels} images \
+in 0 to 255 and gives logits; normalisation is its first layer.
 
 ## Result
 
@@ -45,17 +50,30 @@ Licence of the weights: {licence}.
 
 ## Limits
 
-Small images of {count} kinds of things: anything else gets one of these labels all the same. The
-attention maps are gates inside the network. They show what it multiplied, which need not be why
-it answered as it did.
+{limits}
 
-## Reference
+## References
 
-{reference}
+{references}
 """
 
+LIMITS = (
+    "Small images of {count} kinds of things: anything else gets one of these labels all the same."
+)
+MAPS = (
+    "The attention maps are gates inside the network. They show what it multiplied, which need not "
+    "be why it answered as it did."
+)
+# By the family of the network and by its attention.
 REFERENCES = {
-    "none": "He et al., Deep Residual Learning for Image Recognition, CVPR 2016, arXiv:1512.03385.",
+    "resnet": "He et al., Deep Residual Learning for Image Recognition, CVPR 2016, "
+    "arXiv:1512.03385.",
+    "preact": "He et al., Identity Mappings in Deep Residual Networks, ECCV 2016, "
+    "arXiv:1603.05027.",
+    "vit": "Hassani et al., Escaping the Big Data Paradigm with Compact Transformers, "
+    "arXiv:2104.05704.",
+    "se": "Hu et al., Squeeze-and-Excitation Networks, CVPR 2018, arXiv:1709.01507.",
+    "eca": "Wang et al., ECA-Net: Efficient Channel Attention, CVPR 2020, arXiv:1910.03151.",
     "cbam": "Woo et al., CBAM: Convolutional Block Attention Module, ECCV 2018, arXiv:1807.06521.",
 }
 
@@ -63,7 +81,8 @@ REFERENCES = {
 def render(name: str, folder: pathlib.Path) -> str:
     """The text of zoo/NAME/README.md, `folder` being zoo/."""
     config, metrics = _read(folder / name, "config"), _read(folder / name, "metrics")
-    attention = config["arguments"]["attention"] or "none"
+    attention, channels = config["arguments"]["attention"], config["arguments"]["input_shape"][-1]
+    facts = FACTS[recipe.find(metrics["recipe"])().dataset]
     twin = metrics["twin"]
     rows = [_row(name, metrics)]
     if twin:
@@ -72,25 +91,27 @@ def render(name: str, folder: pathlib.Path) -> str:
     top = cards.front_matter(
         name,
         metrics["licence"],
-        attention=attention,
-        datasets=["cifar10"],
+        attention=attention or "none",
+        datasets=[facts.hub] if facts.hub else [],
         metrics=[metrics["metric"]],
         result=cards.result_of(
-            metrics["metric"], metrics["score"], name=title, type="cifar10", split="test"
+            metrics["metric"], metrics["score"], name=title, type=facts.hub or title, split="test"
         ),
     )
     return top + CARD.format(
         **metrics,
         name=name,
-        attention_words=f"{attention.upper()} in every block" if twin else "no attention",
+        attention_words=_attention(config),
         architecture=_architecture(config),
         mmacs=metrics["gmacs"] * 1000,
         side=config["input_size"][0],
         count=len(config["labels"]),
         labels=", ".join(config["labels"]),
         rows="\n".join(rows),
-        comparison=_comparison(metrics, folder),
-        reference=REFERENCES[attention],
+        channels="grey" if channels == 1 else "RGB",
+        comparison=_comparison(metrics, folder, facts),
+        limits=_limits(config, facts),
+        references="\n\n".join(_references(config)),
     )
 
 
@@ -135,24 +156,46 @@ def _row(name: str, metrics: dict) -> str:
     return f"| {name} | {' | '.join(map(str, cells))} |"
 
 
-def _comparison(metrics: dict, folder: pathlib.Path) -> str:
-    if not metrics["twin"]:
+def _comparison(metrics: dict, folder: pathlib.Path, facts: Facts) -> str:
+    if metrics["twin"] is None:
         return "This is the control of the models with attention from the same recipe."
+    error = 100 * math.sqrt(metrics["score"] * (1 - metrics["score"]) / facts.test_images)
     gain = metrics["score"] - _read(folder / metrics["twin"], "metrics")["score"]
     return (
         f"The difference to the plain twin, same recipe and seed, is {100 * gain:+.2f} points. It "
-        "is one pair of runs, the sampling error of one score alone is about 0.3 points, and the "
-        "recipe expected a difference of at most 0.3 beforehand. One pair cannot tell chance from "
-        "a gain, so nothing is claimed."
+        f"is one pair of runs, the sampling error of one score alone is about {error:.1f} points, "
+        "and the recipe expected a difference of at most 0.3 beforehand. One pair cannot tell "
+        "chance from a gain, so nothing is claimed."
     )
 
 
 def _architecture(config: dict) -> str:
     arguments = config["arguments"]
-    return (
-        f"{config['architecture']} with a {arguments['stem']} stem and {arguments['width']} "
-        "channels in its first stage"
-    )
+    told = {
+        "stem": "a {} stem",
+        "width": "{} channels in its first stage",
+    }
+    parts = [words.format(arguments[key]) for key, words in told.items() if key in arguments]
+    return " with ".join(filter(None, [config["architecture"], " and ".join(parts)]))
+
+
+def _attention(config: dict) -> str:
+    attention = config["arguments"]["attention"]
+    if factory.family_of(config["architecture"]) == "vit":
+        return "self-attention in every block"
+    return f"{attention.upper()} in every block" if attention else "no attention"
+
+
+def _limits(config: dict, facts: Facts) -> str:
+    count = len(config["labels"])
+    maps = MAPS if config["arguments"]["attention"] else ""
+    return " ".join(filter(None, [LIMITS.format(count=count), facts.limits, maps]))
+
+
+def _references(config: dict) -> list[str]:
+    attention = config["arguments"]["attention"]
+    keys = [factory.family_of(config["architecture"]), *([attention] if attention else [])]
+    return [REFERENCES[key] for key in keys]
 
 
 def _read(folder: pathlib.Path, name: str) -> dict:

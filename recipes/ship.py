@@ -19,6 +19,7 @@ from keras_attention.zoo import index, loading
 from keras_attention.zoo.files import weights
 
 from . import card, data, recipe
+from .data.facts import FACTS
 from .engine import controls, macs, score
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -120,12 +121,12 @@ def assign_file(model: keras.Model, path: pathlib.Path) -> None:
 def report(result: dict, options) -> dict:
     """What metrics.json tells of the run."""
     kept = ("seed", "epochs", "hours", "hardware", "software", "commit", "command")
-    recipe_name = result["command"].split()[3]
+    recipe_name, facts = result["command"].split()[3], FACTS[result["recipe"]["dataset"]]
     return {
         "metric": "accuracy",
         "split": "the test set, last epoch, no test-time augmentation",
         "score_in_training_precision": result.get("accuracy_one_view", result["accuracy"]),
-        "data": f"{result['dataset']}, {DATA_NOTES[result['recipe']['dataset']]}",
+        "data": f"{result['dataset']}, {facts.stored}",
         "data_fingerprint": result["test_fingerprint"],
         **{key: result[key] for key in kept},
         "note": options.note,
@@ -133,19 +134,8 @@ def report(result: dict, options) -> dict:
         "precision": result["recipe"]["precision"],
         "twin": options.twin,
         "licence": "Apache-2.0",
-        "data_licence": DATA_LICENCES[result["recipe"]["dataset"]],
+        "data_licence": facts.licence,
     }
-
-
-DATA_NOTES = {
-    "cifar10": "a copy whose images were stored as JPEG of quality 75, which is lossy: not "
-    "comparable with figures on the original",
-    "generated": "made by the recipe",
-}
-DATA_LICENCES = {
-    "cifar10": "none stated; research use (Krizhevsky 2009)",
-    "generated": "none needed",
-}
 
 
 def write_index(name: str, config: dict, metrics: dict) -> None:

@@ -24,8 +24,8 @@ def classify(model: keras.Model | str, image, top: int = 5) -> list[Prediction]:
 
     Args:
         model: A classifier whose output is logits, or the name of a published one.
-        image: A path, a PIL image, or an array (height, width, 3) in 0..255, which
-            `preprocess` makes ready.
+        image: A path, a PIL image, or an array (height, width, 3) in 0..255, or a grey one
+            (height, width), which `preprocess` makes ready.
         top: How many labels; all of them if the model has fewer.
     Raises: FileNotFoundError or ImageError for a missing or unreadable image; ValueError for a
         model that is no classifier of images.
@@ -49,21 +49,23 @@ def classify(model: keras.Model | str, image, top: int = 5) -> list[Prediction]:
 
 
 def preprocess(model: keras.Model | str, image) -> np.ndarray:
-    """One image as `model` takes it: RGB in 0..255, uint8, at its size and in its data format.
+    """One image as `model` takes it: RGB or grey as it was trained, in 0..255, uint8, at its size
+    and in its data format.
 
     The picture is resized and cropped as in the evaluation of the model's source, by the crop and
     the interpolation that the model keeps in its first layer.
     Args: as for `classify`.
     """
     model = _loaded(model, "preprocess")
-    height, width, channels_first = _input_of(model)
+    height, width, channels, channels_first = _input_of(model)
     fitted = images.fit(images.read(image), height, width, *_evaluation(model))
+    fitted = images.grey(fitted) if channels == 1 else fitted
     return np.ascontiguousarray(fitted.transpose(2, 0, 1)) if channels_first else fitted
 
 
 def centre(model: keras.Model, image) -> np.ndarray:
     """The part of one image that `preprocess` scales, at its own size: (height, width, 3)."""
-    height, width, _ = _input_of(model)
+    height, width, *_ = _input_of(model)
     array, (crop, _) = images.read(image), _evaluation(model)
     if height is None or width is None:
         return array
@@ -84,11 +86,11 @@ def _evaluation(model: keras.Model) -> tuple[float, str]:
     return 1.0, "bicubic"
 
 
-def _input_of(model: keras.Model) -> tuple[int | None, int | None, bool]:
-    """Height, width, and whether channels come first, of the one image that a model takes."""
+def _input_of(model: keras.Model) -> tuple[int | None, int | None, int, bool]:
+    """Height, width, channels and whether they come first, of the one image that a model takes."""
     shape = model.input_shape[1:] if isinstance(model.input_shape, tuple) else ()
-    if len(shape) != 3 or 3 not in (shape[0], shape[-1]):
-        raise ValueError(f"This needs a model of one RGB image. Received: input {shape}")
-    first = shape[-1] != 3
-    height, width = shape[1:] if first else shape[:2]
-    return height, width, first
+    if len(shape) != 3 or not {1, 3} & {shape[0], shape[-1]}:
+        raise ValueError(f"This needs a model of one RGB or grey image. Received: input {shape}")
+    first = shape[-1] not in (1, 3)
+    channels, height, width = shape if first else (shape[-1], *shape[:2])
+    return height, width, channels, first

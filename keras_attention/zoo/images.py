@@ -1,4 +1,4 @@
-"""Pictures as arrays: read, upright, RGB, at the size that a model takes."""
+"""Pictures as arrays: read, upright, RGB or grey, at the size that a model takes."""
 
 import math
 import os
@@ -17,7 +17,8 @@ LONGEST = 16
 def read(image) -> np.ndarray:
     """RGB (height, width, 3), uint8, of a path, a PIL image or an array in 0..255.
 
-    A picture is turned upright as its EXIF says; transparency is laid over white.
+    A picture is turned upright as its EXIF says; transparency is laid over white. Arrays may be
+    grey, (height, width) or (height, width, 1).
     Raises: FileNotFoundError for a missing file; ImageError for one that is no picture, and for
         an array of another shape or range.
     """
@@ -28,6 +29,13 @@ def read(image) -> np.ndarray:
     return _checked(np.asarray(image))
 
 
+def grey(image: np.ndarray) -> np.ndarray:
+    """The brightness of RGB (height, width, 3), uint8, as Pillow has it: (height, width, 1)."""
+    from PIL import Image
+
+    return np.array(Image.fromarray(image).convert("L"))[..., None]
+
+
 def fit(
     image: np.ndarray,
     height: int | None,
@@ -35,7 +43,7 @@ def fit(
     crop: float = 1.0,
     interpolation: str = "bicubic",
 ) -> np.ndarray:
-    """`image` (height, width, 3) resized, and of that the centre in the size asked for.
+    """`image` (height, width, 3 or 1) resized, and of that the centre in the size asked for.
 
     The resized image is such that the centre is `crop` of its side that fits the tighter, as timm
     evaluates: floor(side / crop) pixels. None keeps the size of the picture.
@@ -48,7 +56,9 @@ def fit(
     filters = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
     target = math.floor(height / crop), math.floor(width / crop)
     rows, columns = _resized(image.shape[0], image.shape[1], *target)
-    scaled = np.array(Image.fromarray(image).resize((columns, rows), filters[interpolation]))
+    picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+    scaled = np.array(picture.resize((columns, rows), filters[interpolation]))
+    scaled = scaled.reshape(rows, columns, -1)
     top, left = round((rows - height) / 2), round((columns - width) / 2)
     return scaled[top : top + height, left : left + width]
 
@@ -110,11 +120,13 @@ def _rgb(picture) -> np.ndarray:
 
 
 def _checked(array: np.ndarray) -> np.ndarray:
-    if array.ndim != 3 or array.shape[-1] != 3 or 0 in array.shape:
+    shape, array = array.shape, array[..., None] if array.ndim == 2 else array
+    if array.ndim != 3 or array.shape[-1] not in (1, 3) or 0 in array.shape:
         raise ImageError(
-            "An image must be an array (height, width, 3), a PIL image or a path. "
-            f"Received: shape {array.shape}"
+            "An image must be an array (height, width, 3), a grey one (height, width) or "
+            f"(height, width, 1), a PIL image or a path. Received: shape {shape}"
         )
+    array = np.repeat(array, 3, axis=-1) if array.shape[-1] == 1 else array
     if array.dtype == np.uint8:
         return array
     if not np.isfinite(array).all() or array.min() < 0 or array.max() > 255:

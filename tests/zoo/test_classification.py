@@ -56,9 +56,34 @@ def test_channels_first():
     assert zoo.preprocess(model, np.zeros((30, 30, 3), "uint8")).shape == (3, 16, 20)
 
 
+@pytest.mark.parametrize("order", ["channels_last", "channels_first"])
+def test_a_model_of_grey_images_takes_any_picture(order):
+    keras.config.set_image_data_format(order)
+    last = order == "channels_last"
+    shape = (16, 12, 1) if last else (1, 16, 12)
+    model = tiny(input_shape=shape, mean=(0.3,), std=(0.3,))
+    rgb = np.random.default_rng(0).integers(0, 256, (16, 12, 3), dtype="uint8")
+    grey = np.array(Image.fromarray(rgb).convert("L"))
+    ready = zoo.preprocess(model, rgb)
+    assert ready.shape == shape
+    np.testing.assert_array_equal(ready[..., 0] if last else ready[0], grey)
+    for picture in (Image.fromarray(rgb), Image.fromarray(grey), grey, grey[..., None]):
+        np.testing.assert_array_equal(zoo.preprocess(model, picture), ready)
+        assert zoo.classify(model, picture) == zoo.classify(model, rgb)
+    assert zoo.centre(model, grey).shape == (16, 12, 3)
+
+
+def test_a_grey_array_is_a_picture_for_any_model():
+    grey = np.random.default_rng(0).integers(0, 256, (16, 16), dtype="uint8")
+    ready = zoo.preprocess(tiny(), grey)
+    np.testing.assert_array_equal(ready, np.repeat(grey[..., None], 3, axis=-1))
+    with pytest.raises(zoo.ImageError, match=r"Received: shape \(16, 16, 2\)"):
+        zoo.preprocess(tiny(), np.zeros((16, 16, 2), "uint8"))
+
+
 def test_models_that_do_not_take_an_image():
     tokens = keras.Sequential([keras.Input((7,)), keras.layers.Dense(2)])
-    with pytest.raises(ValueError, match=r"one RGB image. Received: input \(7,\)"):
+    with pytest.raises(ValueError, match=r"one RGB or grey image. Received: input \(7,\)"):
         zoo.classify(tokens, np.zeros((4, 4, 3), "uint8"))
     maps = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(2, 1)])
     with pytest.raises(ValueError, match="one row of logits"):

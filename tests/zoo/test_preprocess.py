@@ -43,6 +43,24 @@ def test_equals_timm_where_the_model_is_not_square(shape):
     np.testing.assert_array_equal(found, evaluated(image, (48, 64), 0.9, "bicubic"))
 
 
+@pytest.mark.parametrize("shape", SIZES)
+def test_grey_pictures_are_resized_like_others(shape):
+    grey = photo(*shape)[..., :1]
+    found = images.fit(grey, 48, 64, 0.9)
+    assert found.shape == (48, 64, 1)
+    np.testing.assert_array_equal(
+        np.repeat(found, 3, axis=-1), images.fit(np.repeat(grey, 3, axis=-1), 48, 64, 0.9)
+    )
+
+
+def test_brightness_is_that_of_television():
+    rgb = photo(30, 40)
+    expected = rgb @ np.array([0.299, 0.587, 0.114])
+    assert np.abs(images.grey(rgb)[..., 0] - expected).max() < 0.51
+    same = np.repeat(rgb[..., :1], 3, axis=-1)
+    np.testing.assert_array_equal(images.grey(same), rgb[..., :1])
+
+
 def test_a_very_long_picture_is_cut_first():
     image = photo(4, 4000)
     found = images.fit(image, 32, 32)

@@ -35,10 +35,14 @@ of `keras_attention.json`.
 """
 
 
-def shape_of(size: tuple[int | None, int | None]) -> tuple[int | None, ...]:
+# What an image's channels are called.
+CHANNELS = {1: "grey", 3: "RGB"}
+
+
+def shape_of(size: tuple[int | None, int | None], channels: int = 3) -> tuple[int | None, ...]:
     """The shape of one image of (height, width), in Keras's data format."""
     first = keras.config.image_data_format() == "channels_first"
-    return (3, *size) if first else (*size, 3)
+    return (channels, *size) if first else (*size, channels)
 
 
 def _check(changes: Changes, name: str) -> None:
@@ -52,7 +56,8 @@ def _options_of(architecture: str) -> tuple[str, ...]:
 def _of_entry(
     arguments: Mapping[str, Any], size: tuple[int, int], labels: Sequence[str]
 ) -> Arguments:
-    own = {"labels": labels or None, "input_shape": shape_of(size)}
+    channels = len(arguments["mean"]) if "mean" in arguments else 3
+    own = {"labels": labels or None, "input_shape": shape_of(size, channels)}
     return {"num_classes": 1000, **arguments, **own}
 
 
@@ -60,10 +65,12 @@ def _of_files(files: Contents, told: "Manifest", source: str) -> Arguments:
     ready = files[PREPROCESSING]
     height, width = (int(side) for side in ready["size"])
     check_size((height, width), f"{source}/{PREPROCESSING}")
+    size = (None, None) if told.input.get("any_size") else (height, width)
+    mean = tuple(float(value) for value in ready["mean"])
     return {
         "num_classes": told.num_classes,
-        "input_shape": shape_of((None, None) if told.input.get("any_size") else (height, width)),
-        "mean": tuple(float(value) for value in ready["mean"]),
+        "input_shape": shape_of(size, len(mean)),
+        "mean": mean,
         "std": tuple(float(value) for value in ready["std"]),
         "crop": float(ready["crop"]),
         "interpolation": str(ready["interpolation"]),
@@ -77,15 +84,16 @@ def _of_model(model: keras.Model, options: Mapping[str, Any]) -> Arguments:
     """
     if "normalize" not in [layer.name for layer in model.layers] or isinstance(model.output, dict):
         raise ValueError(
-            "Only models that take RGB in 0..255 and give logits or features are published: built "
-            f"with include_preprocessing=True and features_only=False. Received: {model.name!r}"
-        )
-    if model.input_shape[-1] != 3:
-        raise ValueError(
-            "Models are published channels last: build it so and give it these weights. "
-            f"Received: input_shape={model.input_shape}"
+            "Only models that take images in 0..255 and give logits or features are published: "
+            "built with include_preprocessing=True and features_only=False. "
+            f"Received: {model.name!r}"
         )
     layer = model.get_layer("normalize")
+    if model.input_shape[-1] != len(layer.pixel_mean) or model.input_shape[-1] not in CHANNELS:
+        raise ValueError(
+            "Models are published channels last, of RGB or grey images: build it so and give it "
+            f"these weights. Received: input_shape={model.input_shape}"
+        )
     heads = [layer.units for layer in model.layers if isinstance(layer, head.Logits)]
     return {
         **options,
@@ -109,25 +117,26 @@ def _to_files(model: keras.Model, told: Mapping[str, Any]) -> Contents:
         "crop": layer.crop,
         "interpolation": layer.interpolation,
         "range": [0, 255],
-        "channels": "RGB",
+        "channels": told["channels"],
     }
     return {PREPROCESSING: ready, LABELS: to_labels(head.labels(model))}
 
 
 def _input_of(architecture: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    sides = arguments["input_shape"][:2]
+    *sides, channels = arguments["input_shape"]
     usual = factory.default_size_of(architecture)
     return {
         "size": [side or usual for side in sides],
         "any_size": None in sides,
         "range": [0, 255],
-        "channels": "RGB",
+        "channels": CHANNELS[channels],
     }
 
 
 def _answer(model: keras.Model, told: Mapping[str, Any]):
     height, width = told["size"]
-    return golden.logits(model, (height, width))
+    channels = {name: count for count, name in CHANNELS.items()}[told["channels"]]
+    return golden.logits(model, (height, width), channels)
 
 
 def _task_of(arguments: Mapping[str, Any]) -> str:
@@ -137,8 +146,9 @@ def _task_of(arguments: Mapping[str, Any]) -> str:
 def _about(arguments: Mapping[str, Any]) -> str:
     classes, labels = arguments["num_classes"], arguments.get("labels")
     what = in_words(classes, labels) if classes else "features without a classifier"
-    height, width = arguments["input_shape"][:2]
-    return f"{what}, for images of {height or 'any'}x{width or 'any'} pixels"
+    height, width, channels = arguments["input_shape"]
+    grey = "grey " * (channels == 1)
+    return f"{what}, for {grey}images of {height or 'any'}x{width or 'any'} pixels"
 
 
 def _use(repo: str, arguments: Mapping[str, Any]) -> str:

@@ -14,15 +14,15 @@ LIMIT, LIMIT_OF_16_BITS = 2e-3, 1e-1
 PICTURES, NUMBERS, SEED = 2, 16, 0
 
 
-def picture(size: tuple[int, int]) -> np.ndarray:
-    """A texture of (1, *size, 3) integers in 0..255, the same on every machine."""
-    y, x, c = np.ogrid[: size[0], : size[1], :3]
+def picture(size: tuple[int, int], channels: int = 3) -> np.ndarray:
+    """A texture of (1, *size, channels) integers in 0..255, the same on every machine."""
+    y, x, c = np.ogrid[: size[0], : size[1], :channels]
     return ((3 * y * x // 8 + 5 * y + 11 * x * (c + 1) + 37 * c) % 256).astype("uint8")[None]
 
 
-def logits(model: keras.Model, size: tuple[int, int]) -> np.ndarray:
+def logits(model: keras.Model, size: tuple[int, int], channels: int = 3) -> np.ndarray:
     """What the model makes of that picture, as one vector."""
-    x = picture(size)
+    x = picture(size, channels)
     if keras.config.image_data_format() == "channels_first":
         x = x.transpose(0, 3, 1, 2)
     y = ops.cast(model(x, training=False), "float32")

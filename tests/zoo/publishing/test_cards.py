@@ -9,6 +9,7 @@ import pytest
 from keras_attention import zoo
 from keras_attention.zoo import index, kinds, loading
 from recipes import card, origin_card, recipe
+from recipes.data import facts
 from tests.source import ROOT
 
 NAMES = zoo.list_models(source="wheel")
@@ -59,10 +60,11 @@ def test_the_numbers_say_where_they_are_from(name):
     metrics = read(name, "metrics.json")
     wanted = ("score", "seed", "command", "hardware", "software", "hours", "commit", "data")
     assert all(metrics[key] not in (None, "") for key in wanted)
-    assert len(metrics["commit"]) == 40 and "JPEG" in metrics["data"]
+    chosen = recipe.find(metrics["recipe"])()
+    assert len(metrics["commit"]) == 40
+    assert metrics["data"].endswith(facts.FACTS[chosen.dataset].stored)
     assert metrics["score"] == metrics["score_unrounded"]
-    assert metrics["epochs"] >= 60
-    assert metrics["recipe"] in recipe.names()
+    assert metrics["epochs"] == chosen.epochs >= 40
 
 
 @pytest.mark.parametrize("name", NAMES)

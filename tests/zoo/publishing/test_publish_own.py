@@ -1,6 +1,7 @@
 """Somebody's own model onto a Hub: fine-tuned, in 16 bits, of any size, with labels."""
 
 import io
+import json
 import re
 
 import h5py
@@ -91,6 +92,35 @@ def test_a_model_for_images_of_any_size_with_attention_of_ones_own_choice(hub):
         assert again.input_shape == (None, None, None, 3)
         x = pixels((1, 48, 32, 3))
         np.testing.assert_allclose(outputs(again, x), outputs(model, x), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(24, 16), (None, None)])
+def test_a_model_of_grey_images(hub, size):
+    options, repo = {"width": 4}, f"me/grey_{size[0]}"
+    model = models.build(
+        "preact_resnet20", "eca", num_classes=2, input_shape=(*size, 1), mean=(0.3,), std=(0.2,),
+        labels=FLOWERS, **options,
+    )  # fmt: skip
+    found = release.publish(model, repo, attention="eca", options=options)
+    x = pixels((2, 24, 16, 1))
+    for again in (zoo.load(f"hf://{repo}"), keras.saving.load_model(f"hf://{repo}")):
+        assert again.input_shape == (None, *size, 1)
+        np.testing.assert_allclose(outputs(again, x), outputs(model, x), rtol=1e-5, atol=1e-5)
+    files = hub.repos[repo].commits[found.commit]
+    ready = json.loads(hub.read(files["preprocessing.json"]))
+    assert (ready["channels"], ready["mean"], ready["std"]) == ("grey", [0.3], [0.2])
+    assert "grey images of" in hub.read(files["README.md"]).decode()
+    assert zoo.classify(zoo.load(f"hf://{repo}"), x[0, ..., 0])[0].label in FLOWERS
+
+
+def test_images_of_two_channels_are_not_published(hub):
+    options = {"width": 4}
+    model = models.build(
+        "preact_resnet20", num_classes=2, input_shape=(16, 16, 2), mean=(0, 0), std=(1, 1),
+        **options,
+    )  # fmt: skip
+    with pytest.raises(ValueError, match=r"RGB or grey images.*input_shape=\(None, 16, 16, 2\)"):
+        release.publish(model, "me/two", options=options)
 
 
 def test_attention_that_is_no_data(hub):
