@@ -20,9 +20,13 @@ def kept(result: dict, names: Sequence[str]) -> dict:
     """These fields of a result, and a hash of its recipe."""
     recipe = json.dumps(result["recipe"], sort_keys=True).encode()
     found = {name: result[name] for name in names if name in result}
-    # Where a run was written is no part of what it found.
-    found["command"] = re.sub(r" --output \S+", "", found["command"])
+    found["command"] = command(result)
     return {**found, "recipe_sha256": hashlib.sha256(recipe).hexdigest()[:12]}
+
+
+def command(result: dict) -> str:
+    """How a run was made; where it was written is no part of what it found."""
+    return re.sub(r" --output \S+", "", result["command"])
 
 
 def expected(module: str) -> str:

@@ -18,7 +18,7 @@ import keras_attention as ka
 from keras_attention.zoo import index, loading
 from keras_attention.zoo.files import weights
 
-from . import card, data, recipe
+from . import card, data, provenance, recipe
 from .data.facts import FACTS
 from .engine import controls, macs, score
 
@@ -120,7 +120,7 @@ def assign_file(model: keras.Model, path: pathlib.Path) -> None:
 
 def report(result: dict, options) -> dict:
     """What metrics.json tells of the run."""
-    kept = ("seed", "epochs", "hours", "hardware", "software", "commit", "command")
+    kept = ("seed", "epochs", "hours", "hardware", "software", "commit")
     recipe_name, facts = result["command"].split()[3], FACTS[result["recipe"]["dataset"]]
     return {
         "metric": "accuracy",
@@ -129,6 +129,7 @@ def report(result: dict, options) -> dict:
         "data": f"{result['dataset']}, {facts.stored}",
         "data_fingerprint": result["test_fingerprint"],
         **{key: result[key] for key in kept},
+        "command": provenance.command(result),
         "note": options.note,
         "recipe": recipe_name,
         "precision": result["recipe"]["precision"],

@@ -67,7 +67,7 @@ def _chosen(options) -> recipe.Recipe:
     """The recipe with the fields of the command line."""
     if options.tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise ValueError("--tensorboard needs the tensorboard package: pip install tensorboard")
-    attention = literal(options.attention) if options.attention else None
+    attention = None if options.attention in (None, "none") else literal(options.attention)
     chosen = recipe.find(options.recipe)(attention, options.quick)
     if attention not in controls.NAMES:
         ka.layers.get(attention)  # a mistyped layer is told before any data is read
@@ -136,7 +136,7 @@ def _default_output(options) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m recipes.train", description=__doc__)
     parser.add_argument("recipe", help=f"one of: {', '.join(recipe.names())}")
-    parser.add_argument("--attention", help="a layer's key, or a literal such as a dict")
+    parser.add_argument("--attention", help="none, a layer's key, or a literal such as a dict")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE")
     parser.add_argument("--output", metavar="DIR", help="default: runs/RECIPE/ROW_seedN")

@@ -51,7 +51,11 @@ def main(arguments: list[str] | None = None) -> int:
         if options.against:
             other = json.loads((options.against / "score.json").read_text("utf-8"))
             print(json.dumps({"frechet": dataclasses.asdict(agreement(found, other))}))
-    except (ValueError, FileNotFoundError, zoo.ZooError) as error:
+    except FileNotFoundError as error:
+        missing = f"{error.filename} is missing: RUN is a finished run of recipes.gan"
+        print(f"evaluate: {missing if error.filename else error}", file=sys.stderr)
+        return 2
+    except (ValueError, zoo.ZooError) as error:
         print(f"evaluate: {error}", file=sys.stderr)
         return 2
     print(json.dumps(found["summary"]))

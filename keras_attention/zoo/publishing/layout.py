@@ -56,7 +56,7 @@ def write(folder: pathlib.Path, model: keras.Model, described: Description) -> M
     Raises: WeightsError where a weight is not finite or two have one name.
     """
     kind = kinds.of(described.architecture)
-    content = described.weights or _safetensors(model, described)
+    content = described.weights or safetensors_of(model, described.architecture)
     (folder / WEIGHTS).write_bytes(content)
     for name, value in kind.to_files(model, described.input).items():
         _write_json(folder / name, value)
@@ -86,7 +86,11 @@ def file_of(path: pathlib.Path) -> File:
     return File(digest, path.stat().st_size)
 
 
-def _safetensors(model: keras.Model, described: Description) -> bytes:
+def safetensors_of(model: keras.Model, architecture: str) -> bytes:
+    """The content of the file of a model's weights, as they are.
+
+    Raises: WeightsError where a weight is not finite or two have one name.
+    """
     from safetensors.numpy import load, save
 
     # Only arrays in order: others are written scrambled, without a word.
@@ -100,7 +104,7 @@ def _safetensors(model: keras.Model, described: Description) -> bytes:
         if not np.isfinite(array).all():
             raise WeightsError(f"{path} holds values that are not finite: this is not published")
     # One entry, since safetensors writes several in another order each time.
-    about = {"architecture": described.architecture, "format": manifest.FORMAT}
+    about = {"architecture": architecture, "format": manifest.FORMAT}
     content = save(arrays, {"keras_attention": json.dumps(about)})
     again = load(content)
     if any(not np.array_equal(array, again[path]) for path, array in arrays.items()):
