@@ -1,4 +1,9 @@
-"""The card of a published model, from its config.json and metrics.json alone."""
+"""The cards of published classifiers, from their config.json and metrics.json.
+
+Run      python -m recipes.card
+Writes   zoo/NAME/README.md of each, and the table of README.md; to be run after
+         `recipes.evidence`, from which they have how far their data is from the original
+"""
 
 import json
 import math
@@ -7,8 +12,10 @@ import pathlib
 from keras_attention.models import factory
 from keras_attention.zoo.publishing import cards
 
-from . import recipe
+from . import evidence, recipe
 from .data.facts import FACTS, Facts
+
+ZOO = pathlib.Path(__file__).parents[1] / "zoo"
 
 CARD = """\
 
@@ -35,7 +42,8 @@ in 0 to 255 and gives logits; normalisation is its first layer.
 
 What was scored: {split}. {comparison}
 
-**Data**: {data}. Test set fingerprint `{data_fingerprint}`. Licence of the data: {data_licence}.
+**Data**: {data}. Test set fingerprint `{data_fingerprint}`. Licence of the data: {data_licence}.\
+{offset}
 
 **How it was made**: `{command}` at commit `{commit}`, on {hardware}; {software}. {note}
 
@@ -108,6 +116,7 @@ def render(name: str, folder: pathlib.Path) -> str:
         count=len(config["labels"]),
         labels=", ".join(config["labels"]),
         rows="\n".join(rows),
+        offset=_offset(facts),
         channels="grey" if channels == 1 else "RGB",
         comparison=_comparison(metrics, folder, facts),
         limits=_limits(config, facts),
@@ -126,17 +135,30 @@ def results(folder: pathlib.Path) -> str:
         "| model | test accuracy | parameters | multiply-adds | epochs, seed |",
         "|---|---|---|---|---|",
     ]
-    for path in sorted(folder.glob("*/metrics.json")):
-        metrics = _read(path.parent, "metrics")
-        if "recipe" not in metrics:  # trained by others, whose cards are in origin_card
-            continue
-        if _read(path.parent, "config")["task"] != "classification":
-            continue
+    for name in classifiers(folder):
+        metrics = _read(folder / name, "metrics")
         lines.append(
-            f"| `{path.parent.name}` | {metrics['score']:.4f} | {metrics['parameters']:,} "
+            f"| `{name}` | {metrics['score']:.4f} | {metrics['parameters']:,} "
             f"| {metrics['gmacs'] * 1000:.1f} M | {metrics['epochs']}, {metrics['seed']} |"
         )
-    return "\n".join(lines)
+    note = f"CIFAR-10 is a copy stored as JPEG of quality 75.{_offset(FACTS['cifar10'])}"
+    return "\n".join([*lines, "", note])
+
+
+def classifiers(folder: pathlib.Path) -> list[str]:
+    """The published classifiers that we trained; cards of others are in `origin_card`."""
+    return [
+        path.parent.name
+        for path in sorted(folder.glob("*/metrics.json"))
+        if "recipe" in _read(path.parent, "metrics")
+        and _read(path.parent, "config")["task"] == "classification"
+    ]
+
+
+def main() -> None:
+    for name in classifiers(ZOO):
+        write(name, ZOO)
+    write_results(ZOO.parent / "README.md", ZOO)
 
 
 def write_results(readme: pathlib.Path, folder: pathlib.Path) -> None:
@@ -167,6 +189,12 @@ def _comparison(metrics: dict, folder: pathlib.Path, facts: Facts) -> str:
         "and the recipe expected a difference of at most 0.3 beforehand. One pair cannot tell "
         "chance from a gain, so nothing is claimed."
     )
+
+
+def _offset(facts: Facts) -> str:
+    if facts.hub != "cifar10":
+        return ""
+    return " " + evidence.offset_told(_read(evidence.RESULTS.parent, evidence.RESULTS.stem))
 
 
 def _architecture(config: dict) -> str:
@@ -200,3 +228,7 @@ def _references(config: dict) -> list[str]:
 
 def _read(folder: pathlib.Path, name: str) -> dict:
     return json.loads((folder / f"{name}.json").read_text("utf-8"))
+
+
+if __name__ == "__main__":
+    main()
