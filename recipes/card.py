@@ -118,7 +118,7 @@ def render(name: str, folder: pathlib.Path) -> str:
         rows="\n".join(rows),
         offset=_offset(facts),
         channels="grey" if channels == 1 else "RGB",
-        comparison=_comparison(metrics, folder, facts),
+        comparison=_comparison(name, metrics, folder, facts),
         limits=_limits(config, facts),
         references="\n\n".join(_references(config)),
     )
@@ -178,9 +178,12 @@ def _row(name: str, metrics: dict) -> str:
     return f"| {name} | {' | '.join(map(str, cells))} |"
 
 
-def _comparison(metrics: dict, folder: pathlib.Path, facts: Facts) -> str:
+def _comparison(name: str, metrics: dict, folder: pathlib.Path, facts: Facts) -> str:
     if metrics["twin"] is None:
-        return "This is the control of the models with attention from the same recipe."
+        others = (_read(folder / other, "metrics") for other in classifiers(folder))
+        if any(other["twin"] == name for other in others):
+            return "This is the control of the models with attention from the same recipe."
+        return "No model with attention of the same recipe is published."
     error = 100 * math.sqrt(metrics["score"] * (1 - metrics["score"]) / facts.test_images)
     gain = metrics["score"] - _read(folder / metrics["twin"], "metrics")["score"]
     return (

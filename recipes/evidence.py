@@ -49,12 +49,21 @@ class Experiment:
 
 EXPERIMENTS = (
     Experiment(
-        "fashion_mnist_preact20_short", "The anchor: Fashion-MNIST", ("none", "se", "cbam", "eca")
+        "fashion_mnist_preact20", "The anchor: Fashion-MNIST", ("none", "se", "cbam", "eca")
     ),
     Experiment(
         "cifar10_airbench",
         "A fast network on CIFAR-10 (JPEG q75)",
         ("none", "se", "cbam", "eca", "constant", "wide"),
+    ),
+    Experiment(
+        "fashion_mnist_preact20_short",
+        "The anchor's network in a fifth of its epochs",
+        ("none",),
+        compared=False,
+        reading="The expectation was wrong: after 40 epochs this network makes 0.6 points more "
+        "errors than was published after 200, so this recipe is no anchor. A third seed could not "
+        "have brought the median into the range, and was not finished.",
     ),
     Experiment(
         "flowers5_finetune",
@@ -169,11 +178,10 @@ def _anchor(results: dict) -> str:
     )
     return (
         "## Does the plain network reproduce a published figure?\n\n"
-        f"The pre-activation ResNet-20 of `{EXPERIMENTS[0].recipe}` has {ANCHOR} % errors on "
-        "Fashion-MNIST after 200 epochs in hysts/pytorch_image_classification, the median of 3 "
-        "seeds. Ours trains for 40 epochs, with the changes that its file names; the published "
-        f"200 are `fashion_mnist_preact20`. Asked of ours: the median of {ANCHOR_SEEDS} seeds "
-        f"between {low} and {high} %. Found: {told}. {verdict}"
+        f"The network of `{EXPERIMENTS[0].recipe}` has {ANCHOR} % errors on Fashion-MNIST after "
+        "200 epochs in the repository that it follows (hysts/pytorch_image_classification, median "
+        f"of 3 seeds). Asked of ours: the median of {ANCHOR_SEEDS} seeds between {low} and {high} "
+        f"%. Found: {told}. {verdict}"
     )
 
 
@@ -209,7 +217,8 @@ def _section(results: dict, experiment: Experiment) -> str:
         parts.append(f"{count} runs finished; compared when the anchor holds.")
     else:
         parts.append(ablate.markdown(ablate.tabulate(rows)).strip())
-        parts.append(f"![accuracies](evidence/{experiment.recipe}.png)")
+        if len(rows) > 1:
+            parts.append(f"![accuracies](evidence/{experiment.recipe}.png)")
         parts += [experiment.reading] if experiment.reading else []
     parts += [offset_told(results)] if experiment.recipe.startswith("cifar10") else []
     shown = printable(results, experiment)

@@ -10,7 +10,7 @@ from recipes import evidence
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "torch", reason="no backend has a part in it"
 )
-FASHION, AIRBENCH, FLOWERS = (experiment.recipe for experiment in evidence.EXPERIMENTS)
+FASHION, AIRBENCH, _, FLOWERS = (experiment.recipe for experiment in evidence.EXPERIMENTS)
 
 
 def result(accuracy, seed=0):
@@ -75,7 +75,7 @@ def test_a_mistyped_folder_is_told(tmp_path, capsys):
 
 def test_a_row_waits_for_its_seeds(tmp_path):
     written(tmp_path, FLOWERS, scratch=[0.6, 0.62], pretrained=[0.7])
-    experiment = evidence.EXPERIMENTS[2]
+    experiment = evidence.EXPERIMENTS[3]
     assert set(evidence.finished(evidence.collected(tmp_path, {}), experiment)) == {"scratch"}
     written(tmp_path / "more", FLOWERS, scratch=[0.6, 0.62], pretrained=[0.7, 0.72])
     page = evidence.page(evidence.collected(tmp_path / "more", {}))

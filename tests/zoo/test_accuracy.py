@@ -5,15 +5,16 @@ import os
 import pytest
 
 from keras_attention import zoo
-from recipes import data, evaluate
+from recipes import data, evaluate, recipe
 
 
 @pytest.mark.skipif(
-    "TFDS_DATA_DIR" not in os.environ, reason="TFDS_DATA_DIR is not set: no CIFAR-10 to score on"
+    "TFDS_DATA_DIR" not in os.environ, reason="TFDS_DATA_DIR is not set: nothing to score on"
 )
 @pytest.mark.parametrize("name", zoo.list_models(source="wheel", task="classification"))
 def test_the_recorded_score_is_reached(name):
-    split = data.load("cifar10", ("test",)).splits["test"]
-    result = evaluate.evaluate(zoo.info(name), split)
+    entry = zoo.info(name)
+    split = data.load(recipe.find(entry.recipe)().dataset, ("test",)).splits["test"]
+    result = evaluate.evaluate(entry, split)
     assert result["images"] == 10_000
     assert abs(result["value"] - result["recorded"]) <= 1e-4, result
