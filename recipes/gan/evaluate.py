@@ -2,10 +2,11 @@
 
 Writes RUN/score.json: Frechet and kernel distance, precision, recall, density and coverage in each
 net, with the floors beside them, and the classification accuracy score beside that of as many real
-images. A net is a published classifier, or the folder of a finished run of recipes.train; one that
-saw the same data set is meant. The last line is a summary. With --against OTHER, a run that has its
-score.json, the difference of the two in each net is told, and whether all nets agree in its sign.
-Exit codes: 0, or 2 for a mistake in the command or missing files.
+images. A net is a published classifier, or the folder of a finished run of recipes.train; one of
+them at least should have seen the same data set. A net of RGB images is shown grey ones too. The
+last line is a summary. With --against OTHER, a run that has its score.json, the difference of the
+two in each net is told, and whether all nets agree in its sign. Exit codes: 0, or 2 for a mistake
+in the command or missing files.
 """
 
 import argparse
@@ -113,9 +114,9 @@ def made(generator, chosen: GanRecipe, count: int, side: int, seed: int = SEED) 
 def in_net(name: str, net: keras.Model, images: Images) -> dict:
     """All distances in one net, with their floors."""
     real, held, generated = (
-        zoo.features(net, x) for x in (images.train, images.test, images.generated)
+        features(net, x) for x in (images.train, images.test, images.generated)
     )
-    others = {what: zoo.features(net, x) for what, x in images.others.items()}
+    others = {what: features(net, x) for what, x in images.others.items()}
     size = min(1000, len(real) // 2, len(held))  # a floor compares the halves
     found = {
         "frechet": metrics.frechet_distance(real, generated, name, "train"),
@@ -132,6 +133,15 @@ def in_net(name: str, net: keras.Model, images: Images) -> dict:
             for floor in floors
         },
     }
+
+
+def features(net: keras.Model, images: np.ndarray) -> np.ndarray:
+    """Those of `zoo.features`; a net of RGB images is shown grey ones too."""
+    shape = net.input_shape[1:]
+    wants_rgb = 3 in (shape[0], shape[-1])
+    return zoo.features(
+        net, np.repeat(images, 3, -1) if wants_rgb and images.shape[-1] == 1 else images
+    )
 
 
 def accuracy(chosen: GanRecipe, classes: int, train, test, generator, epochs: int) -> dict | None:

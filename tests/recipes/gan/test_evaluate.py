@@ -79,6 +79,12 @@ def test_real_images_in_the_place_of_samples_are_as_good_as_real(monkeypatch):
     assert scored["share"] == 1 and scored["images"] == 64
 
 
+def test_a_net_of_rgb_images_is_shown_grey_ones():
+    grey = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 1), "uint8")
+    wanted = NETS["one"].predict(np.repeat(grey, 3, axis=-1).astype("float32"), verbose=0)
+    np.testing.assert_allclose(evaluate.features(NETS["one"], grey), wanted, rtol=1e-5)
+
+
 def test_the_classifier_learns():
     splits = data.load("generated").splits
     train, test = splits["train"], splits["test"]
