@@ -43,7 +43,10 @@ def test_grey_palette_and_transparency():
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        (np.zeros((4, 4)), r"Received: shape \(4, 4\)"),
+        (np.zeros(4), r"Received: shape \(4,\)"),
+        (np.zeros((4, 0)), r"Received: shape \(4, 0\)"),
+        (np.zeros((4, 4, 2)), r"Received: shape \(4, 4, 2\)"),
+        (np.full((4, 4), -1.0), "must lie in 0..255"),
         (np.zeros((4, 4, 4)), r"Received: shape \(4, 4, 4\)"),
         (np.zeros((0, 4, 3)), r"Received: shape \(0, 4, 3\)"),
         (np.full((4, 4, 3), -1.0), "must lie in 0..255"),
