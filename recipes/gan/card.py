@@ -44,6 +44,8 @@ in the named net. It is no FID, which is one net's: compare it with the rows of 
 
 {scored}
 
+{variety}
+
 **Data**: {data}. Licence of the data: {data_licence}.
 
 **How it was made**: `{command}` at commit `{commit}`, seed {seed}, {steps:,} steps, {hours} hours \
@@ -108,6 +110,7 @@ def render(name: str, folder: pathlib.Path) -> str:
         results=table(judged),
         count=judged["count"],
         scored=accuracy(judged),
+        variety=variety(judged),
     )
 
 
@@ -143,6 +146,19 @@ def accuracy(judged: dict) -> str:
         f"A classifier trained on {made['images']:,} samples gets {100 * made['generated']:.1f} % "
         f"of the real test images right; trained on as many real images, {100 * made['real']:.1f} "
         f"%: {100 * made['share']:.1f} % of it ({made['name']})."
+    )
+
+
+def variety(judged: dict) -> str:
+    """Precision and recall, with what noise gets for the first."""
+    told = [
+        f"{net['neighbours']['precision']:.2f} and {net['neighbours']['recall']:.2f} in {name} "
+        f"(precision of noise: {net['neighbours_of_noise']['precision']:.2f})"
+        for name, net in judged["nets"].items()
+    ]
+    return (
+        f"Precision and recall: {'; '.join(told)}. A low recall says that much of the data's "
+        "variety is missing."
     )
 
 

@@ -1,8 +1,8 @@
 """Fashion-MNIST padded to 32 pixels, SAGAN of a quarter of the width, for a CPU.
 
 Run      python -m recipes.gan fashion_mnist_sagan --seed 0 --attention sagan
-Cost     one core of an AMD EPYC: 1.8 hours with TensorFlow (0.64 s a step), 3 with JAX or PyTorch
-         (1.05 s)
+Cost     one core of an AMD EPYC: 1.8 hours with TensorFlow (0.64 s a step, 0.76 while the other
+         core trains too), 3 with JAX or PyTorch (1.05 s)
 Expect   written before the first run: all ten classes to be told in the grids after 10k steps, no
          warning of a collapse, diversity above 0.8; between attention on and off a null
 Differs  from SAGAN's paper: 32 pixels, one channel, a quarter of the width, batches of 64, 10k

@@ -27,7 +27,14 @@ class Experiment:
 
 
 EXPERIMENTS = (
-    Experiment("fashion_mnist_sagan", "Generated images: Fashion-MNIST"),
+    Experiment(
+        "fashion_mnist_sagan",
+        "Generated images: Fashion-MNIST",
+        reading="One pair, after 4,000 of the recipe's 10,000 steps. The null that was expected: "
+        "the two nets do not agree on which generator is better. All ten classes can be told in "
+        "the grids, nothing warned of a collapse, and the diversity is that of real images. The "
+        "factor before the attention, 0 at the start, is -0.12 at the end.",
+    ),
     Experiment("two_shapes_sagan", "Generated images: two far shapes of one colour"),
 )
 ROWS = ("none", "sagan")

@@ -169,7 +169,7 @@ def test_what_is_no_such_generator_is_not_published(model):
         publish(critic, dry_run=True)
     with pytest.raises(ValueError, match="not what models.build_generator makes"):
         publish(small(), architecture="sagan32", dry_run=True)
-    with pytest.raises(ValueError, match=r"take RGB in 0..255 and give logits or features"):
+    with pytest.raises(ValueError, match=r"take images in 0..255 and give logits or features"):
         publish(model, architecture="resnet18", dry_run=True)
 
 

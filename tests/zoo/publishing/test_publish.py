@@ -206,8 +206,8 @@ def test_the_arguments_must_be_those_of_the_model(model):
     [
         (3, REPO, "model must be a name or a Keras model. Received: model=3"),
         ({}, "no-owner", "repo must be 'owner/name'. Received: repo='no-owner'"),
-        ({"include_preprocessing": False}, REPO, "take RGB in 0..255 and give logits"),
-        ({"features_only": True}, REPO, "take RGB in 0..255 and give logits"),
+        ({"include_preprocessing": False}, REPO, "take images in 0..255 and give logits"),
+        ({"features_only": True}, REPO, "take images in 0..255 and give logits"),
     ],
     ids=str,
 )
