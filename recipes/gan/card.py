@@ -28,8 +28,10 @@ Samples of one seed, none left out, a class in each column.
 import keras_attention as ka
 
 model = ka.zoo.load("{name}")
-pictures = ka.models.sample(model, {sampled}, seed=0)  # uint8 (pictures, height, width, channels)
+pictures = ka.models.sample(model, {sampled}, seed=0)
 ```
+
+They are uint8, (pictures, height, width, channels).
 
 Set `KERAS_BACKEND` to `jax`, `tensorflow` or `torch` first. From a shell:
 `keras-attention sample {name} --grid 4x8 --out grid.png`. The same seed gives the same pictures,
