@@ -37,6 +37,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--twin", help="the published model that differs by the attention only")
     parser.add_argument("--note", default="", help="a sentence on how the run was done")
     options = parser.parse_args(arguments)
+    if not (options.run / "result.json").is_file():
+        print(f"ship: no finished run of recipes.train. Received: {options.run}", file=sys.stderr)
+        return 2
     result = json.loads((options.run / "result.json").read_text("utf-8"))
     chosen = recipe.Recipe(**result["recipe"])
     dataset = data.load(chosen.dataset, ("test",))

@@ -84,3 +84,17 @@ def test_other_norms_are_left_alone():
     model.layers[0].moving_mean.assign(np.zeros(4))
     fused.norms(model)
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(model(x, training=True)), wanted)
+
+
+def test_the_averages_are_of_the_batch_divided_by_its_size():
+    """With an epsilon so large that it cannot hide in rounding."""
+    layer = keras.layers.BatchNormalization(momentum=0.5, epsilon=0.5)
+    model = keras.Sequential([keras.Input((2, 2, 3)), layer])
+    fused.norms(model)
+    x = np.random.default_rng(0).normal(3, 2, (2, 2, 2, 3)).astype("float32")
+    y = keras.ops.convert_to_numpy(model(x, training=True))
+    mean, variance = x.mean((0, 1, 2)), x.var((0, 1, 2))
+    np.testing.assert_allclose(y, (x - mean) / np.sqrt(variance + 0.5), rtol=1e-4, atol=1e-5)
+    found = [keras.ops.convert_to_numpy(w) for w in (layer.moving_mean, layer.moving_variance)]
+    np.testing.assert_allclose(found[0], 0.5 * mean, rtol=1e-5)
+    np.testing.assert_allclose(found[1], 0.5 + 0.5 * variance, rtol=1e-5)

@@ -38,6 +38,11 @@ def project(tmp_path, monkeypatch):
     index._read.cache_clear()
 
 
+def test_a_run_that_is_not_there_is_told(project, capsys):
+    assert ship.main([str(project / "rnus"), "plain"]) == 2
+    assert capsys.readouterr().err.endswith("rnus\n") and not list((project / "zoo").iterdir())
+
+
 def test_a_classifier_of_grey_images_and_its_twin(project):
     recipe = "fashion_mnist_preact20_short"
     for attention, name in (("none", "plain"), ("eca", "gated")):
