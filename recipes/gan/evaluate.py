@@ -75,7 +75,9 @@ def judged(
     found = draws.data.load(chosen.dataset, ("train", "test"))
     train, test = (found.splits[split] for split in ("train", "test"))
     generator = run.load_generator(folder, result)
-    images = compared(chosen, classes, train, test, generator, count)
+    # A run and its twin without attention started from one generator: they share this floor.
+    start = run.untrained(chosen, classes, result["channels"], result["seed"], ("generator",))[0]
+    images = compared(chosen, train, test, generator, start, count)
     told: dict = {"data": found.title, "count": count, "seed": SEED, "nets": {}}
     for name, net in nets.items():
         told["nets"][name] = in_net(name, net, images)
@@ -84,20 +86,16 @@ def judged(
     return told
 
 
-def compared(chosen: GanRecipe, classes, train, test, generator, count: int) -> Images:
+def compared(chosen: GanRecipe, train, test, generator, untrained, count: int) -> Images:
     """The images of one evaluation."""
     rng = np.random.default_rng(SEED)
     some = [np.sort(rng.permutation(len(split))[:count]) for split in (train, test)]
     real, held = (
         split.at(places).images for split, places in zip((train, test), some, strict=True)
     )
-    fresh = ka.models.build_generator(
-        chosen.model, chosen.attention, num_classes=classes, channels=real.shape[-1],
-        width=chosen.width, latent=chosen.latent, attention_at=chosen.attention_at,
-    )  # fmt: skip
     others = {
         "noise": rng.integers(0, 256, real.shape, "uint8"),
-        "an untrained generator": made(fresh, chosen, len(real), real.shape[1]),
+        "an untrained generator": made(untrained, chosen, len(real), real.shape[1]),
     }
     return Images(real, held, others, made(generator, chosen, len(real), real.shape[1]))
 

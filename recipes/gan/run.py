@@ -4,6 +4,7 @@ import os
 import pathlib
 import platform
 import time
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -145,12 +146,8 @@ COLUMNS = ("d_loss", "g_loss", "d_real", "d_fake", "d_gradient", "g_gradient")
 
 
 def build(chosen: GanRecipe, classes: int, channels: int, seed: int) -> Gan:
-    """The model at step 0; layers that its twin without attention has start as the twin's do."""
-    found = networks(chosen, chosen.attention, classes, channels, seed)
-    if chosen.attention is not None:
-        plain = networks(chosen, None, classes, channels, seed, NETWORKS[:2])
-        for network, twin in zip(found[:2], plain, strict=True):
-            _start_alike(network, twin)
+    """The model at step 0."""
+    found = untrained(chosen, classes, channels, seed)
     generator, discriminator, average = found
     if generator.output_shape[1] != chosen.size:
         raise ValueError(
@@ -164,8 +161,25 @@ def build(chosen: GanRecipe, classes: int, channels: int, seed: int) -> Gan:
     return Gan(generator, discriminator, average, chosen)
 
 
+def untrained(
+    chosen: GanRecipe, classes: int, channels: int, seed: int, names: Sequence[str] = NETWORKS
+) -> list[keras.Model]:
+    """Networks at step 0; layers that their twins without attention have start as the twins' do."""
+    found = networks(chosen, chosen.attention, classes, channels, seed, names)
+    if chosen.attention is not None:
+        plain = networks(chosen, None, classes, channels, seed, names)
+        for network, twin in zip(found, plain, strict=True):
+            _start_alike(network, twin)
+    return found
+
+
 def networks(
-    chosen: GanRecipe, attention, classes: int, channels: int, seed: int, names=NETWORKS
+    chosen: GanRecipe,
+    attention,
+    classes: int,
+    channels: int,
+    seed: int,
+    names: Sequence[str] = NETWORKS,
 ) -> list[keras.Model]:
     """A fresh generator, discriminator and generator to be averaged into, named apart."""
     shared = {"num_classes": classes, "width": chosen.width, "channels": channels}

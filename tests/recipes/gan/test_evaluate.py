@@ -18,7 +18,7 @@ CHOSEN = GanRecipe(dataset="generated", model="sagan32", steps=1, size=32, width
 
 
 def result(chosen, classes=10):
-    return {"recipe": chosen.told(), "classes": classes, "channels": 3}
+    return {"recipe": chosen.told(), "classes": classes, "channels": 3, "seed": 4}
 
 
 def net(seed):
@@ -32,13 +32,16 @@ def net(seed):
 NETS = {"one": net(1), "two": net(2)}
 
 
+def generator(chosen=CHOSEN, seed=4):
+    """Where a run starts."""
+    return run.untrained(chosen, 10, 3, seed, ("generator",))[0]
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A run whose generator learnt nothing."""
     folder = tmp_path_factory.mktemp("run")
-    with keras.name_scope("average"):
-        average = ka.models.build_generator("sagan32", num_classes=10, width=2, latent=4)
-    run.save_generator(folder / "generator.safetensors", average)
+    run.save_generator(folder / "generator.safetensors", generator())
     (folder / "result.json").write_text(json.dumps(result(CHOSEN)))
     return folder
 
@@ -57,8 +60,23 @@ def test_every_number_has_its_floors(found):
         assert 0 <= told["floors"]["train and test"]["frechet"] < told["frechet"]["value"]
         assert told["frechet"]["generated"] == told["frechet"]["real"] == 48
         assert 0 <= told["neighbours_of_noise"]["precision"] <= 1
-    assert 0.2 < found["summary"]["share_of_untrained"]["one"] < 5
+    # This run learnt nothing: it is where it started.
+    assert found["summary"]["share_of_untrained"] == {"one": 1, "two": 1}
     json.dumps(found)
+
+
+def test_a_run_is_compared_with_its_own_start_which_its_twin_shares():
+    splits = data.load("generated").splits
+    plain, gated = CHOSEN, CHOSEN.replace(attention="sagan")
+    starts = [generator(plain), generator(gated), generator(plain, seed=5)]
+    made = [
+        evaluate.compared(plain, **splits, generator=start, untrained=starts[0], count=16)
+        for start in starts
+    ]
+    for images in made:
+        np.testing.assert_array_equal(images.others["an untrained generator"], made[0].generated)
+    np.testing.assert_array_equal(made[0].generated, made[1].generated)
+    assert np.any(made[0].generated != made[2].generated)
 
 
 def test_real_images_in_the_place_of_samples_are_as_good_as_real(monkeypatch):
@@ -71,7 +89,7 @@ def test_real_images_in_the_place_of_samples_are_as_good_as_real(monkeypatch):
 
     monkeypatch.setattr(evaluate, "made", made)
     told = evaluate.in_net(
-        "one", NETS["one"], evaluate.compared(CHOSEN, 10, **splits, generator=None, count=64)
+        "one", NETS["one"], evaluate.compared(CHOSEN, **splits, generator=None, untrained=None, count=64)
     )
     assert abs(told["frechet"]["value"]) < 1e-6
     assert told["neighbours"]["precision"] == told["neighbours"]["recall"] == 1

@@ -21,7 +21,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 ON_TORCH = keras.backend.backend() == "torch"
 
 
-def tiny(chosen, attention, classes, channels, seed):
+def tiny(chosen, attention, classes, channels, seed, names=None):
     """Stands where `run.networks` does."""
     keras.utils.set_random_seed(seed)
     return nets.generator("generator"), nets.discriminator(), nets.generator("average")
