@@ -88,9 +88,8 @@ def test_real_images_in_the_place_of_samples_are_as_good_as_real(monkeypatch):
         return train.at(np.arange(count) % len(train)).images
 
     monkeypatch.setattr(evaluate, "made", made)
-    told = evaluate.in_net(
-        "one", NETS["one"], evaluate.compared(CHOSEN, **splits, generator=None, untrained=None, count=64)
-    )
+    images = evaluate.compared(CHOSEN, **splits, generator=None, untrained=None, count=64)
+    told = evaluate.in_net("one", NETS["one"], images)
     assert abs(told["frechet"]["value"]) < 1e-6
     assert told["neighbours"]["precision"] == told["neighbours"]["recall"] == 1
     scored = evaluate.accuracy(CHOSEN, 10, **splits, generator=None, epochs=1)
