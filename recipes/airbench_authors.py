@@ -36,8 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         theirs = options.file.read_bytes()
-        found = data.load("cifar10", ("train", "test"))
-    except (OSError, ValueError) as error:
+    except OSError as error:
         print(f"airbench_authors: {error}", file=sys.stderr)
         return 2
     if (sha := hashlib.sha256(theirs).hexdigest()) != SHA256:
@@ -46,6 +45,11 @@ def main(arguments: list[str] | None = None) -> int:
             f"is {SHA256}. Received: {sha}",
             file=sys.stderr,
         )
+        return 2
+    try:
+        found = data.load("cifar10", ("train", "test"))
+    except (ValueError, FileNotFoundError) as error:
+        print(f"airbench_authors: {error}", file=sys.stderr)
         return 2
     started = time.perf_counter()
     accuracy = trained(theirs, found.splits, options.seed)
