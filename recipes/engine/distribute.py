@@ -196,13 +196,11 @@ class OnTensorFlow(Devices):
 
     def check(self, chosen):
         super().check(chosen)
-        for field, off in (("clip_norm", None), ("accumulate", 1)):
-            value = getattr(chosen, field)
-            if self.replicas > 1 and value not in (off, None):
-                raise ValueError(
-                    f"{field} must be {off} on several replicas of TensorFlow, where Keras takes "
-                    f"it of each replica's gradient. Received: {field}={value}"
-                )
+        if self.replicas > 1 and chosen.accumulate > 1:
+            raise ValueError(
+                "accumulate must be 1 on several replicas of TensorFlow, which cannot update "
+                f"weights after some batches only. Received: accumulate={chosen.accumulate}"
+            )
 
     def scope(self):
         return self.strategy.scope()
@@ -218,6 +216,9 @@ class OnTensorFlow(Devices):
         for layer in model._flatten_layers():
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.synchronized = True
+        optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # under float16
+        if optimizer.global_clipnorm:
+            _clip_after_sum(optimizer)
 
     def feed(self, batches):
         import tensorflow as tf
@@ -256,6 +257,18 @@ class OnTensorFlow(Devices):
             return tf.distribute.get_replica_context().all_reduce("SUM", here)
 
         return tf.function(lambda told: self.strategy.run(add, (told,)))
+
+
+def _clip_after_sum(optimizer) -> None:
+    """Clip the norm of the whole batch's gradient; Keras clips that of each replica's part."""
+    clip, total = optimizer._clip_gradients, optimizer._all_reduce_sum_gradients
+
+    def clipped_total(pairs):
+        gradients, variables = zip(*total(pairs), strict=True)
+        return list(zip(clip(gradients), variables, strict=True))
+
+    optimizer._clip_gradients = lambda gradients: gradients
+    optimizer._all_reduce_sum_gradients = clipped_total
 
 
 def _in_rows(step):
