@@ -89,10 +89,7 @@ class Progress(keras.callbacks.Callback):
         self._save()
 
     def _save(self) -> None:
-        if self.devices.first:
-            state.save(self.output, self.model, self.position)
-        else:
-            state.arrays(self.model)  # the first process may need parts of this one
+        state.save(self.output, self.model, self.position, self.devices)
 
     def _line(self, row: dict) -> str:
         # A pixel costs about the same at each size, so the pixels still to come tell the time.

@@ -102,16 +102,15 @@ def _position(output: pathlib.Path, model, resume: bool, devices) -> state.Posit
     Raises: ValueError where a process sees other states than the first.
     """
     if not resume and devices.first:
-        for path in state.found(output):
-            path.unlink()
-    position = state.restore(output, model) if resume else state.Position()
-    for number in (position.epoch, position.step):
+        state.clear(output)
+    states = state.found(output) if resume else []
+    for number in state.place(states[-1]) if states else (0, 0):
         if devices.from_first(number) != number:
             raise ValueError(
                 f"Every process needs the same output folder. Received: output={str(output)!r}, "
                 f"whose newest state is not that of the first process"
             )
-    return position
+    return state.restore(output, model) if resume else state.Position()
 
 
 def _watchers(log: progress.Progress, test, tensorboard: bool) -> list[keras.callbacks.Callback]:

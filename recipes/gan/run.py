@@ -33,8 +33,7 @@ def train(
     gan = build(chosen, classes, fixed[2].shape[-1], seed)
     output.mkdir(parents=True, exist_ok=True)
     if not resume:
-        for path in state.found(output):
-            path.unlink()
+        state.clear(output)
     position = state.restore(output, gan)
     if (here := engine.commit()) not in position.commits:
         position.commits.append(here)
