@@ -124,9 +124,9 @@ def collected(runs: pathlib.Path, known: dict) -> dict[str, dict[str, dict]]:
 
 
 def finished(results: dict, experiment: Experiment) -> dict[str, list[dict]]:
-    """The results of each row by seed, of the seeds that all rows have which have any.
+    """The results of each row, of the same seeds in all.
 
-    A row with fewer seeds than the first waits.
+    A row with fewer seeds than the first waits; where all others would, their common seeds do.
     """
     own = results.get(experiment.recipe, {})
     seeds = {
@@ -135,6 +135,10 @@ def finished(results: dict, experiment: Experiment) -> dict[str, list[dict]]:
     }
     first = seeds[experiment.rows[0]]
     rows = [row for row in experiment.rows if first and seeds[row] >= first]
+    begun = [row for row in experiment.rows if seeds[row] & first]
+    shared = set.intersection(first, *(seeds[row] for row in begun))
+    if len(rows) == 1 and shared:
+        rows, first = begun, shared
     return {row: [own[f"{row}_seed{seed}"] for seed in sorted(first)] for row in rows}
 
 

@@ -89,11 +89,27 @@ def test_a_mistyped_folder_is_told(tmp_path, capsys):
 
 
 def test_a_row_waits_for_its_seeds(tmp_path):
+    written(tmp_path, AIRBENCH, none=[0.6, 0.62], se=[0.61, 0.63], cbam=[0.7])
+    found = evidence.finished(evidence.collected(tmp_path, {}), evidence.EXPERIMENTS[1])
+    assert {row: len(results) for row, results in found.items()} == {"none": 2, "se": 2}
+
+
+def test_rows_that_all_wait_show_the_seeds_that_they_share(tmp_path):
     written(tmp_path, FLOWERS, scratch=[0.6, 0.62], pretrained=[0.7])
-    experiment = evidence.EXPERIMENTS[3]
-    assert set(evidence.finished(evidence.collected(tmp_path, {}), experiment)) == {"scratch"}
-    written(tmp_path / "more", FLOWERS, scratch=[0.6, 0.62], pretrained=[0.7, 0.72])
-    page = evidence.page(evidence.collected(tmp_path / "more", {}))
+    found = evidence.finished(evidence.collected(tmp_path, {}), evidence.EXPERIMENTS[3])
+    assert {row: len(results) for row, results in found.items()} == {"scratch": 1, "pretrained": 1}
+
+
+def test_rows_without_a_common_seed_wait(tmp_path):
+    written(tmp_path, AIRBENCH, none=[0.6, 0.62], se=[0.61])
+    results = evidence.collected(tmp_path, {})
+    results[AIRBENCH]["cbam_seed1"] = results[AIRBENCH]["se_seed0"]
+    assert set(evidence.finished(results, evidence.EXPERIMENTS[1])) == {"none"}
+
+
+def test_pairs_stand_in_the_table(tmp_path):
+    written(tmp_path, FLOWERS, scratch=[0.6, 0.62], pretrained=[0.7, 0.72])
+    page = evidence.page(evidence.collected(tmp_path, {}))
     assert "| pretrained | 71.00 ± 1.41 | +10.00 (+10.00 to +10.00) |" in page
 
 
