@@ -4,7 +4,7 @@ Run      python -m recipes.airbench_authors airbench94.py --seed 0
 Reads    legacy/airbench94.py of github.com/KellerJordan/cifar10-airbench at commit f1c599c, of
          which we hold the hash and no copy, and the CIFAR-10 that the recipes train on
 Writes   runs/airbench_authors/seedN/result.json
-Cost     about 0.8 hours of one core of an AMD EPYC; needs PyTorch, whatever Keras's backend is
+Cost     0.7 hours of one core of an AMD EPYC; needs PyTorch, whatever Keras's backend is
 Expect   written before the first run: cifar10_airbench within 0.5 points of it, on the same images
 Differs  from how its authors run it: on a CPU, with float32 weights and bfloat16 in place of
          float16. Not a line of theirs is changed

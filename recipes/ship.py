@@ -95,21 +95,26 @@ def configuration(chosen: recipe.Recipe, labels: tuple[str, ...]) -> dict:
 
 def write_weights(source: pathlib.Path, name: str) -> dict:
     """Write the weights into the package, large ones as float16; returns file, sha256 and size."""
-    from safetensors.numpy import load_file, save_file
+    from safetensors.numpy import load, load_file, save
 
     arrays = {
         key: np.array(array, "float16" if array.size >= HALF_FROM else "float32", order="C")
         for key, array in load_file(source).items()
     }
-    path = loading.WEIGHTS / f"{name}.safetensors"
-    beside = path.with_suffix(".part")
-    save_file(arrays, beside, metadata={"format": "1", "name": name})
-    for key, array in load_file(beside).items():
+    content = save(arrays, metadata={"format": "1", "name": name})
+    for key, array in load(content).items():
         if not np.array_equal(array, arrays[key]) or not np.isfinite(array).all():
             raise SystemExit(f"{key} was not written as it is, or is not finite")
+    return put(name, content)
+
+
+def put(name: str, content: bytes) -> dict:
+    """Put a file of weights into the package; returns file, sha256 and size."""
+    path = loading.WEIGHTS / f"{name}.safetensors"
+    beside = path.with_suffix(".part")
+    beside.write_bytes(content)
     beside.chmod(0o644)  # readable by whoever installs the package, whatever the writer's mask
     os.replace(beside, path)
-    content = path.read_bytes()
     digest = hashlib.sha256(content).hexdigest()
     return {"file": path.name, "sha256": digest, "size": len(content)}
 

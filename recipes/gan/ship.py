@@ -7,9 +7,7 @@ installed, and matplotlib.
 """
 
 import argparse
-import hashlib
 import json
-import os
 import pathlib
 import sys
 
@@ -57,7 +55,7 @@ def publish(folder: pathlib.Path, name: str, result: dict, score: dict, note: st
     labels = draws.data.load(chosen.dataset, ("test",)).names if result["classes"] else ()
     config = configuration(chosen, result, labels)
     model = run.load_generator(folder, result)
-    written = write_weights(model, chosen.model, name)
+    written = ship.put(name, layout.safetensors_of(model, chosen.model))
     measured = {"parameters": controls.parameters(model), "gmacs": round(macs(model) / 1e9, 5)}
     metrics = {**report(result, score, note), **measured, **written}
     place = ship.CARDS / name
@@ -88,17 +86,6 @@ def configuration(chosen: GanRecipe, result: dict, labels: tuple[str, ...]) -> d
         "input_size": [chosen.size, chosen.size],
         "labels": list(labels),
     }
-
-
-def write_weights(model: keras.Model, architecture: str, name: str) -> dict:
-    """Write the weights into the package, as float32; returns file, sha256 and size."""
-    content = layout.safetensors_of(model, architecture)
-    path = loading.WEIGHTS / f"{name}.safetensors"
-    beside = path.with_suffix(".part")
-    beside.write_bytes(content)
-    os.replace(beside, path)
-    digest = hashlib.sha256(content).hexdigest()
-    return {"file": path.name, "sha256": digest, "size": len(content)}
 
 
 def macs(model: keras.Model) -> int:
