@@ -17,8 +17,8 @@ def stop(monkeypatch, at):
     """Break off once the state of that (epoch, step) is on disk."""
     save = state.save
 
-    def save_and_stop(folder, model, position):
-        path = save(folder, model, position)
+    def save_and_stop(folder, model, position, devices):
+        path = save(folder, model, position, devices)
         if (position.epoch, position.step) == at:
             raise Stopped
         return path
