@@ -67,7 +67,7 @@ def test_every_number_has_its_floors(found):
 
 def test_a_run_is_compared_with_its_own_start_which_its_twin_shares():
     splits = data.load("generated").splits
-    plain, gated = CHOSEN, CHOSEN.replace(attention="sagan")
+    plain, gated = (CHOSEN.replace(attention=name) for name in (None, "sagan"))
     starts = [generator(plain), generator(gated), generator(plain, seed=5)]
     made = [
         evaluate.compared(plain, **splits, generator=start, untrained=starts[0], count=16)
