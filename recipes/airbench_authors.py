@@ -47,8 +47,9 @@ def main(arguments: list[str] | None = None) -> int:
         )
         return 2
     try:
+        _torch()
         found = data.load("cifar10", ("train", "test"))
-    except (ValueError, FileNotFoundError) as error:
+    except (ImportError, ValueError, FileNotFoundError) as error:
         print(f"airbench_authors: {error}", file=sys.stderr)
         return 2
     started = time.perf_counter()

@@ -71,6 +71,23 @@ def test_a_file_of_another_hash_is_not_run(tmp_path, monkeypatch, capsys, splits
     assert "none.py" in capsys.readouterr().err
 
 
+def test_what_is_missing_is_told(tmp_path, monkeypatch, capsys):
+    def missing(*_):
+        raise FileNotFoundError("cifar10 is not prepared")
+
+    def uninstalled():
+        raise ModuleNotFoundError("No module named 'torch'")
+
+    monkeypatch.setattr(airbench_authors, "SHA256", hashlib.sha256(FILE).hexdigest())
+    (tmp_path / "file.py").write_bytes(FILE)
+    monkeypatch.setattr(data, "load", missing)
+    assert airbench_authors.main([str(tmp_path / "file.py")]) == 2
+    assert capsys.readouterr().err == "airbench_authors: cifar10 is not prepared\n"
+    monkeypatch.setattr(airbench_authors, "_torch", uninstalled)
+    assert airbench_authors.main([str(tmp_path / "file.py")]) == 2
+    assert "No module named 'torch'" in capsys.readouterr().err
+
+
 def test_the_result_is_written(tmp_path, monkeypatch, splits):
     monkeypatch.chdir(tmp_path)
     generated = data.load("generated", ("train", "test"))
