@@ -4,8 +4,9 @@ Run      python -m recipes.ablate cifar10_airbench --attention none,se,cbam,cons
 Writes   runs/RECIPE/ROW_seedN for each run (one that is finished is not run again, one that was
          interrupted goes on), and runs/RECIPE/table.json, table.md and table.png
 
-The first row is what the others are compared with, seed by seed. "constant" is a gate of 0.25
-that never changes, "wide" the plain network with as many parameters as with CBAM.
+The first row is what the others are compared with, seed by seed. "own" is the attention that the
+recipe's network has by itself, "none" takes that away too, "constant" is a gate of 0.25 that never
+changes, and "wide" the plain network with as many parameters as with CBAM.
 """
 
 import argparse
@@ -50,7 +51,7 @@ def run(options, folder: pathlib.Path, row: str, seed: int) -> bool:
         return True
     command = [sys.executable, "-m", "recipes.train", options.recipe, "--seed", str(seed)]
     command += ["--output", str(output), *(["--quick"] if options.quick else [])]
-    command += [] if row == "none" else ["--attention", row]
+    command += [] if row == "own" else ["--attention", row]
     for field in options.set:
         command += ["--set", field]
     print(f"{row}, seed {seed}: {output}", flush=True)

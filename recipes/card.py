@@ -8,11 +8,13 @@ Writes   zoo/NAME/README.md of each, and the table of README.md; to be run after
 import json
 import math
 import pathlib
+from collections.abc import Mapping
 
+from keras_attention.layers import Spec
 from keras_attention.models import factory
 from keras_attention.zoo.publishing import cards
 
-from . import evidence, recipe
+from . import evidence, provenance, recipe
 from .data.facts import FACTS, Facts
 
 ZOO = pathlib.Path(__file__).parents[1] / "zoo"
@@ -72,6 +74,10 @@ MAPS = (
     "The attention maps are gates inside the network. They show what it multiplied, which need not "
     "be why it answered as it did."
 )
+WEIGHTS = (
+    "The attention maps show where each token took from, which need not be why the model answered "
+    "as it did."
+)
 # By the family of the network and by its attention.
 REFERENCES = {
     "resnet": "He et al., Deep Residual Learning for Image Recognition, CVPR 2016, "
@@ -89,7 +95,7 @@ REFERENCES = {
 def render(name: str, folder: pathlib.Path) -> str:
     """The text of zoo/NAME/README.md, `folder` being zoo/."""
     config, metrics = _read(folder / name, "config"), _read(folder / name, "metrics")
-    attention, channels = config["arguments"]["attention"], config["arguments"]["input_shape"][-1]
+    channels = config["arguments"]["input_shape"][-1]
     facts = FACTS[recipe.find(metrics["recipe"])().dataset]
     twin = metrics["twin"]
     rows = [_row(name, metrics)]
@@ -99,7 +105,7 @@ def render(name: str, folder: pathlib.Path) -> str:
     top = cards.front_matter(
         name,
         metrics["licence"],
-        attention=attention or "none",
+        attention=attention_key(config),
         datasets=[facts.hub] if facts.hub else [],
         metrics=[metrics["metric"]],
         result=cards.result_of(
@@ -185,13 +191,22 @@ def _comparison(name: str, metrics: dict, folder: pathlib.Path, facts: Facts) ->
             return "This is the control of the models with attention from the same recipe."
         return "No model with attention of the same recipe is published."
     error = 100 * math.sqrt(metrics["score"] * (1 - metrics["score"]) / facts.test_images)
-    gain = metrics["score"] - _read(folder / metrics["twin"], "metrics")["score"]
-    return (
-        f"The difference to the plain twin, same recipe and seed, is {100 * gain:+.2f} points. It "
-        f"is one pair of runs, the sampling error of one score alone is about {error:.1f} points, "
-        "and the recipe expected a difference of at most 0.3 beforehand. One pair cannot tell "
-        "chance from a gain, so nothing is claimed."
+    gain = 100 * (metrics["score"] - _read(folder / metrics["twin"], "metrics")["score"])
+    verdict = (
+        "One pair cannot tell chance from a gain of that size, so nothing is claimed."
+        if abs(gain) < DEVIATIONS * 2**0.5 * error
+        else "That is more than these images chosen by chance would give; how far other seeds "
+        "would differ was not measured."
     )
+    return (
+        f"The difference to the twin without attention, same recipe and seed, is {gain:+.2f} "
+        "points. It is one pair of runs, and the sampling error of one score alone is about "
+        f"{error:.1f} points. {provenance.expected('recipes.' + metrics['recipe'])} {verdict}"
+    )
+
+
+# So many standard errors of a difference may still be chance.
+DEVIATIONS = 3
 
 
 def _offset(facts: Facts) -> str:
@@ -210,23 +225,35 @@ def _architecture(config: dict) -> str:
     return " with ".join(filter(None, [config["architecture"], " and ".join(parts)]))
 
 
+def attention_key(config: dict) -> str:
+    """The key of the attention that is given to a network or that it has of its own, or "none"."""
+    own = factory.arguments_of(config["architecture"]).get("attention")
+    return key_of(config["arguments"]["attention"] or own)
+
+
+def key_of(attention: Spec | None) -> str:
+    """The key of a layer by its spec, and "none" for None."""
+    return attention["type"] if isinstance(attention, Mapping) else attention or "none"
+
+
 def _attention(config: dict) -> str:
-    attention = config["arguments"]["attention"]
+    key = attention_key(config)
+    plain = "no attention"
     if factory.family_of(config["architecture"]) == "vit":
-        return "self-attention in every block"
-    return f"{attention.upper()} in every block" if attention else "no attention"
+        plain += " but that of its pooling"
+    words = {"none": plain, "mhsa": "self-attention in every block"}
+    return words.get(key, f"{key.upper()} in every block")
 
 
 def _limits(config: dict, facts: Facts) -> str:
     count = len(config["labels"])
-    maps = MAPS if config["arguments"]["attention"] else ""
+    maps = {"none": "", "mhsa": WEIGHTS}.get(attention_key(config), MAPS)
     return " ".join(filter(None, [LIMITS.format(count=count), facts.limits, maps]))
 
 
 def _references(config: dict) -> list[str]:
-    attention = config["arguments"]["attention"]
-    keys = [factory.family_of(config["architecture"]), *([attention] if attention else [])]
-    return [REFERENCES[key] for key in keys]
+    keys = (factory.family_of(config["architecture"]), attention_key(config))
+    return [REFERENCES[key] for key in keys if key in REFERENCES]
 
 
 def _read(folder: pathlib.Path, name: str) -> dict:

@@ -71,6 +71,12 @@ EXPERIMENTS = (
         "have brought the median into the range, and was not finished.",
     ),
     Experiment(
+        "cifar10_cct2",
+        "A small transformer without and with its self-attention",
+        ("none", "own"),
+        compared=False,
+    ),
+    Experiment(
         "flowers5_finetune",
         "A shipped model fine-tuned",
         ("scratch", "pretrained"),

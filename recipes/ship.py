@@ -47,6 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     if test.fingerprint() != result["test_fingerprint"]:
         raise SystemExit("The test set is not the one that the run was scored on")
     config, size = configuration(chosen, dataset.names), chosen.sizes[-1][1]
+    attention = card.attention_key(config)
     written = write_weights(options.run / "weights.safetensors", options.name)
     model = ka.models.build(config["architecture"], labels=dataset.names, **config["arguments"])
     measured = {
@@ -56,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
     folder = CARDS / options.name
     folder.mkdir(parents=True, exist_ok=True)
     metrics = {**report(result, options), **measured, **written, "score": None}
-    write_index(options.name, config, metrics)
+    write_index(options.name, attention, config, metrics)
     share = chosen.test_crop
     found = score.accuracy(loading.load(options.name), test, size, share=share)
     metrics["score"] = round(found, 4)
@@ -64,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
     metrics["score_unrounded"] = round(score.accuracy(model, test, size, share=share), 4)
     if metrics["score_unrounded"] != metrics["score"]:
         raise SystemExit(f"Rounding the weights changes the score: {metrics}")
-    write_index(options.name, config, metrics)
+    write_index(options.name, attention, config, metrics)
     write_json(folder / "config.json", config)
     write_json(folder / "metrics.json", metrics)
     card.write(options.name, CARDS)
@@ -147,9 +148,8 @@ def report(result: dict, options) -> dict:
     }
 
 
-def write_index(name: str, config: dict, metrics: dict) -> None:
+def write_index(name: str, attention: str, config: dict, metrics: dict) -> None:
     entries = json.loads(index.PATH.read_text("utf-8"))
-    attention = config["arguments"]["attention"]
     shared = ("task", "architecture", "arguments", "input_size", "labels")
     measured = (
         "parameters", "gmacs", "data", "metric", "score", "licence", "data_licence", "recipe",
@@ -157,7 +157,7 @@ def write_index(name: str, config: dict, metrics: dict) -> None:
     )  # fmt: skip
     entries[name] = {
         **{key: config[key] for key in shared},
-        "attention": attention["type"] if isinstance(attention, dict) else attention or "none",
+        "attention": attention,
         **{key: metrics[key] for key in measured},
     }
     write_json(index.PATH, dict(sorted(entries.items())))

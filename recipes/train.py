@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     except ValueError as error:
         print(f"train: {error}", file=sys.stderr)
         return 2
-    output = pathlib.Path(options.output or _default_output(options))
+    output = pathlib.Path(options.output or _default_output(options, chosen))
     output.mkdir(parents=True, exist_ok=True)
     try:
         with devices.together(), data.unwrapped():
@@ -67,7 +67,7 @@ def _chosen(options) -> recipe.Recipe:
     """The recipe with the fields of the command line."""
     if options.tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise ValueError("--tensorboard needs the tensorboard package: pip install tensorboard")
-    attention = None if options.attention in (None, "none") else literal(options.attention)
+    attention = None if options.attention is None else literal(options.attention)
     chosen = recipe.find(options.recipe)(attention, options.quick)
     if attention not in controls.NAMES:
         ka.layers.get(attention)  # a mistyped layer is told before any data is read
@@ -76,6 +76,8 @@ def _chosen(options) -> recipe.Recipe:
     augment.check(chosen)
     if chosen.pretrained:
         ka.zoo.info(chosen.pretrained)
+    if attention == "none" and not controls.own(chosen):
+        chosen = chosen.replace(attention=None)
     return chosen
 
 
@@ -128,15 +130,20 @@ def field(text: str) -> tuple[str, object]:
     return name, literal(value)
 
 
-def _default_output(options) -> str:
-    row = options.attention or "none"
+def _default_output(options, chosen: recipe.Recipe) -> str:
+    row = options.attention or ("own" if controls.own(chosen) else "none")
     return f"runs/{options.recipe}/{row}_seed{options.seed}{'_quick' if options.quick else ''}"
+
+
+ATTENTION = (
+    "a layer's key, a literal such as a dict, or none; default: what the network has of its own"
+)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m recipes.train", description=__doc__)
     parser.add_argument("recipe", help=f"one of: {', '.join(recipe.names())}")
-    parser.add_argument("--attention", help="none, a layer's key, or a literal such as a dict")
+    parser.add_argument("--attention", help=ATTENTION)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE")
     parser.add_argument("--output", metavar="DIR", help="default: runs/RECIPE/ROW_seedN")

@@ -13,7 +13,14 @@ CONSTANT = 0.25
 # The attention whose parameters the wider plain network has.
 LARGEST = "cbam"
 # What `--attention` takes beside the layers of the library.
-NAMES = ("constant", "wide")
+NAMES = ("constant", "none", "wide")
+
+
+def own(chosen: Recipe) -> bool:
+    """Whether the network of a recipe has attention where it is given none."""
+    if chosen.pretrained:
+        return ka.zoo.info(chosen.pretrained).attention != "none"
+    return ka.models.factory.arguments_of(chosen.model).get("attention") not in (None, "none")
 
 
 def resolved(chosen: Recipe, num_classes: int) -> Recipe:

@@ -170,11 +170,11 @@ def build(chosen: recipe.Recipe, dataset: data.Dataset, seed: int) -> keras.Mode
     model = plain = fresh(None)
     if chosen.attention is not None:
         model = fresh(chosen.attention)
-        for layer in plain.layers:
-            if layer.weights and not layer.name.endswith("_attention"):
-                for weight, twin in zip(
-                    model.get_layer(layer.name).weights, layer.weights, strict=True
-                ):
+        twins = {layer.name: layer for layer in plain.layers}
+        for layer in model.layers:
+            if layer.name in twins and not layer.name.endswith("_attention"):
+                pairs = zip(layer.weights, twins[layer.name].weights, strict=True)
+                for weight, twin in pairs:
                     weight.assign(twin)
     if chosen.whiten:
         whiten.fill(model, dataset.splits["train"], chosen)

@@ -19,6 +19,7 @@ from keras_attention.zoo import loading
 from keras_attention.zoo.publishing import layout
 
 from .. import provenance, ship
+from ..card import key_of
 from ..data import pictures
 from ..data.facts import FACTS
 from ..engine import controls
@@ -60,7 +61,7 @@ def publish(folder: pathlib.Path, name: str, result: dict, score: dict, note: st
     metrics = {**report(result, score, note), **measured, **written}
     place = ship.CARDS / name
     place.mkdir(parents=True, exist_ok=True)
-    ship.write_index(name, config, metrics)
+    ship.write_index(name, key_of(chosen.attention), config, metrics)
     ship.write_json(place / "config.json", config)
     ship.write_json(place / "metrics.json", metrics)
     shipped = loading.load(name)

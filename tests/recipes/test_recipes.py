@@ -136,6 +136,32 @@ def test_the_twins_start_alike():
     assert not np.allclose(other, shared["stem_conv/kernel"])
 
 
+def test_without_its_own_attention_a_network_starts_as_with_it():
+    chosen = recipe.find("cifar10_cct2")(quick=True)
+    own, without = built(chosen, 5), built(chosen.replace(attention="none"), 5)
+    starts = {w.path: keras.ops.convert_to_numpy(w) for w in own.weights}
+    for weight in without.weights:
+        found = keras.ops.convert_to_numpy(weight)
+        np.testing.assert_array_equal(found, starts.pop(weight.path), err_msg=weight.path)
+    layers = {path.split("/")[0] for path in starts}
+    assert layers == {"stage1_block1_norm1", "stage1_block1_attention"}
+
+
+def test_none_takes_away_what_a_network_has_of_its_own():
+    def chosen(*words):
+        return train._chosen(train._parser().parse_args(words))
+
+    assert chosen("cifar10_cct2").attention is None
+    assert chosen("cifar10_cct2", "--attention", "none").attention == "none"
+    assert chosen("cifar10_cct", "--attention", "none").attention == "none"
+    assert chosen("cifar10_airbench", "--attention", "none").attention is None
+    assert chosen("flowers5_finetune", "--attention", "none").attention == "none"
+    options = train._parser().parse_args(["cifar10_vit"])
+    assert train._default_output(options, chosen("cifar10_vit")) == "runs/cifar10_vit/own_seed0"
+    options = train._parser().parse_args(["cifar10_vit", "--attention", "none"])
+    assert train._default_output(options, chosen("cifar10_vit")) == "runs/cifar10_vit/none_seed0"
+
+
 def test_evaluate_needs_a_known_model(capsys):
     assert evaluate.main(["resnet18w16_cbam_cifar"]) == 2
     assert "Did you mean" in capsys.readouterr().err

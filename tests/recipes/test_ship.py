@@ -11,6 +11,7 @@ import keras_attention as ka
 from keras_attention import zoo
 from keras_attention.zoo import cached, index, loading
 from recipes import card, ship, train
+from recipes.data import facts
 from recipes.gan import card as gan_card
 from recipes.gan import evaluate, run
 from recipes.gan import ship as gan_ship
@@ -59,13 +60,40 @@ def test_a_classifier_of_grey_images_and_its_twin(project):
     result = json.loads((project / "plain/result.json").read_text("utf-8"))
     assert zoo.info("plain").score == pytest.approx(result["accuracy"], abs=0.05)
     text = (project / "zoo/gated/README.md").read_text("utf-8")
-    wanted = ("ECA in every block", "takes grey images", "plain twin", "light on black", "ECA-Net")
+    wanted = (
+        "ECA in every block",
+        "takes grey images",
+        "the twin without attention",
+        "light on black",
+        "ECA-Net",
+    )
     for part in (*wanted, "is about 0.3 points"):
         assert part in text
     assert "--seed" not in text and str(project) not in text
     table = (project / "README.md").read_text("utf-8")
     assert table.count("| `plain` |") == 1 and table.startswith("a\n") and table.endswith("b\n")
     assert card.results(project / "zoo") in table
+
+
+def test_what_a_card_calls_attention():
+    def told(architecture, attention):
+        config = {"architecture": architecture, "arguments": {"attention": attention}}
+        return card.attention_key(config), card._attention(config)
+
+    assert told("cct_2_3x2_32", None) == ("mhsa", "self-attention in every block")
+    assert told("cct_2_3x2_32", "none") == ("none", "no attention but that of its pooling")
+    assert told("resnet18", {"type": "cbam", "reduction": 8}) == ("cbam", "CBAM in every block")
+    assert told("resnet18", None) == ("none", "no attention")
+
+
+@pytest.mark.parametrize(("gain", "chance"), [(0.012, True), (-0.012, True), (0.03, False)])
+def test_a_card_claims_what_chance_would_not_give(gain, chance, tmp_path):
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "plain/metrics.json").write_text('{"score": 0.85}', "utf-8")
+    metrics = {"score": 0.85 + gain, "twin": "plain", "recipe": "cifar10_resnet18w16"}
+    text = card._comparison("gated", metrics, tmp_path, facts.FACTS["cifar10"])
+    assert ("nothing is claimed" in text) == chance and f"{100 * gain:+.2f} points" in text
+    assert "within 0.3 points of each other" in text
 
 
 def test_a_generator(project, capsys):
