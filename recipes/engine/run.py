@@ -59,10 +59,11 @@ def train(
             optimize.average(model)
         devices.settle(model)
         save_weights(output / "weights.safetensors", model, devices)
-        right = score.accuracy(model, test, chosen.sizes[-1][1], devices, chosen.test_crop)
+        seen = (test, chosen.sizes[-1][1], devices, chosen.test_crop)
+        right = score.accuracy(model, *seen)
         one_view = {"accuracy_one_view": right} if chosen.test_views else {}
         if chosen.test_views:
-            right = score.over_views(model, test, chosen.sizes[-1][1])
+            right = score.over_views(model, *seen)
     seconds = sum(row["seconds"] for row in position.history)
     images = position.epoch * steps * chosen.batch_size
     multiplied = macs.of_recipe(chosen, len(dataset.names))

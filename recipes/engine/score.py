@@ -5,6 +5,7 @@ import math
 
 import keras
 import numpy as np
+from keras import ops
 
 from .. import data
 from ..data import Split, Stream
@@ -12,24 +13,6 @@ from . import distribute
 
 # Images in a batch of the test set.
 BATCH = 256
-
-
-def over_views(model: keras.Model, split: Split, size: int) -> float:
-    """The accuracy by a mean of logits: a half of the image, a half of it shifted by a pixel.
-
-    It is shifted up and left, and down and right, by reflection at the border; each of these three
-    counts half as it is and half mirrored.
-    Reference: github.com/KellerJordan/cifar10-airbench.
-    """
-    images = split.test(np.arange(len(split)), size, 1.0)
-    wide = np.pad(images, [(0, 0), (1, 1), (1, 1), (0, 0)], "reflect")
-    views = ((images, 0.5), (wide[:, :-2, :-2], 0.25), (wide[:, 2:, 2:], 0.25))
-    logits = sum(
-        share / 2 * model.predict(seen, batch_size=BATCH, verbose=0)
-        for view, share in views
-        for seen in (view, view[:, :, ::-1])
-    )
-    return float(np.mean(np.argmax(logits, -1) == split.labels))
 
 
 def accuracy(
@@ -45,6 +28,38 @@ def accuracy(
     images = data.test_images(split, size, share)
     logits = model.predict(images, batch_size=250, verbose=0)
     return float(np.mean(np.argmax(logits, -1) == split.labels))
+
+
+def of_views(model: keras.Model) -> keras.Model:
+    """A model of `model`'s mean logits: a half of the image, a half of it shifted by a pixel.
+
+    It is shifted up and left, and down and right, by reflection at the border; each of these three
+    counts half as it is and half mirrored.
+    Reference: github.com/KellerJordan/cifar10-airbench.
+    """
+    image = keras.Input(model.input_shape[1:], name="image")
+    wide = ops.pad(ops.cast(image, "float32"), [(0, 0), (1, 1), (1, 1), (0, 0)], "reflect")
+    views = ((image, 0.5), (wide[:, :-2, :-2], 0.25), (wide[:, 2:, 2:], 0.25))
+    logits = [
+        share / 2 * ops.cast(model(seen), "float32")
+        for view, share in views
+        for seen in (view, ops.flip(view, 2))
+    ]
+    return keras.Model(image, keras.layers.add(logits))
+
+
+def over_views(
+    model: keras.Model,
+    split: Split | Stream,
+    size: int,
+    devices: distribute.Devices = distribute.ONE,
+    share: float = 1.0,
+) -> float:
+    """As `accuracy`, by the mean of six views of each image."""
+    views = of_views(model)
+    views.compile()
+    devices.prepare(views)
+    return accuracy(views, split, size, devices, share)
 
 
 def _on_devices(model: keras.Model, split, size: int, share: float, devices) -> float:

@@ -46,8 +46,6 @@ class Devices:
                 f"batch_size must be a multiple of the {self.replicas} replicas. "
                 f"Received: batch_size={chosen.batch_size}"
             )
-        if self.kind != "none" and chosen.test_views:
-            raise ValueError("test_views must be False on several devices. Received: True")
 
     def scope(self):
         """The context in which a model is built, compiled, restored and trained."""
