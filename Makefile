@@ -1,7 +1,8 @@
 # Short names for people. `make demo` and `make test` set up .venv by themselves.
 PYTHON ?= python3
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
+# Most modules of the large packages are never imported, so none is compiled before it is.
+PIP := $(BIN)/python -m pip install -qq --no-compile --disable-pip-version-check -c constraints.txt
 TEST_EXTRAS := tensorflow,jax,torch,explain,recipes,oracles,dev
 
 # JAX compiles the network once and keeps the result for the next run.

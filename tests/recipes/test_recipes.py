@@ -28,8 +28,9 @@ def built(chosen, seed=0):
 
 # Each backend trains such networks elsewhere.
 ON_TORCH_ALONE = (
-    "cifar10_cct", "cifar10_cct2", "cifar10_resnet20", "cifar10_vit", "fashion_mnist_preact20",
-    "fashion_mnist_preact20_short", "imagenet_deit_s", "imagenet_resnet50", "imagenet_vit_s16",
+    "cifar10_cct", "cifar10_cct2", "cifar10_resnet18w24", "cifar10_resnet20", "cifar10_vit",
+    "fashion_mnist_preact20", "fashion_mnist_preact20_short", "imagenet_deit_s",
+    "imagenet_resnet50", "imagenet_vit_s16",
 )  # fmt: skip
 
 
