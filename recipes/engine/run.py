@@ -21,6 +21,7 @@ from . import (
     optimize,
     progress,
     score,
+    seeds,
     state,
     whiten,
 )
@@ -165,7 +166,7 @@ def build(chosen: recipe.Recipe, dataset: data.Dataset, seed: int) -> keras.Mode
     chosen = controls.resolved(chosen, classes)
 
     def fresh(attention):
-        keras.utils.set_random_seed(seed)
+        seeds.start(seed)
         return controls.network(chosen, attention, classes)
 
     model = plain = fresh(None)

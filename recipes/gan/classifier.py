@@ -7,6 +7,8 @@ import numpy as np
 
 import keras_attention as ka
 
+from ..engine import seeds
+
 # What stands in a result beside the score.
 NAME = "resnet18w8, {epochs} epochs"
 
@@ -26,7 +28,7 @@ def train(
         epochs: How often it sees all images.
         seed: Of the weights and of the order.
     """
-    keras.utils.set_random_seed(seed)
+    seeds.start(seed)
     pixels = images.reshape(-1, images.shape[-1]) / np.float32(255)
     model = ka.models.build(
         "resnet18",

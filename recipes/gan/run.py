@@ -12,7 +12,7 @@ from keras import ops
 
 import keras_attention as ka
 
-from ..engine import controls, fused, progress, state
+from ..engine import controls, fused, progress, seeds, state
 from ..engine import run as engine
 from . import draws, grid, shapes, watch
 from .model import NETWORKS, Gan, Steps
@@ -186,7 +186,7 @@ def networks(
     made = []
     for name in names:
         # Apart, or kernels of one shape in both networks would start alike.
-        keras.utils.set_random_seed(seed + 100_000 * NETWORKS.index(name))
+        seeds.start(seed + 100_000 * NETWORKS.index(name))
         # Two networks have layers of one name; their weights' paths must differ in a state.
         with keras.name_scope(name):
             if name == "discriminator":

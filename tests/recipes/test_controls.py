@@ -61,6 +61,10 @@ def test_whitened_patches():
 def test_multiply_adds(counted):
     """Of a ResNet-18 with 16 channels at 32 pixels, counted by hand: 34.9 million."""
     assert macs.of_recipe(recipe.find("cifar10_resnet18w16")(), 10) == count_by_hand()
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="torch counts for all backends")
+def test_multiply_adds_of_a_pretrained_network(counted):
     # A pretrained network has the attention that it was published with.
     tuned = recipe.find("flowers5_finetune")()
     scratch = tuned.replace(pretrained=None, attention="cbam")
