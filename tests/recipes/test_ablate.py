@@ -1,6 +1,7 @@
 """Tables of paired runs."""
 
 import json
+import subprocess
 
 import keras
 import numpy as np
@@ -43,6 +44,21 @@ def test_finished_runs_are_not_run_again(tmp_path, monkeypatch, capsys):
     table = json.loads((tmp_path / "table.json").read_text("utf-8"))
     assert table[1]["accuracy"] == [0.52, 0.61, 0.73] and table[1]["commits"] == ["abc"]
     assert (tmp_path / "table.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_own_attention_is_what_no_word_gives(tmp_path, monkeypatch):
+    commands = []
+
+    def ended(command, **_):
+        commands.append(command)
+        return subprocess.CompletedProcess(command, 1)
+
+    monkeypatch.setattr(ablate.subprocess, "run", ended)
+    for row in ("own", "none"):
+        words = ["cifar10_cct2", "--attention", row, "--output", str(tmp_path)]
+        assert ablate.main(words) == 1
+    own, none = commands
+    assert "--attention" not in own and none[none.index("--attention") + 1] == "none"
 
 
 @pytest.mark.skipif(keras.backend.backend() != "torch", reason="no backend has a part in it")

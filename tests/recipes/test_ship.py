@@ -86,7 +86,9 @@ def test_what_a_card_calls_attention():
     assert told("resnet18", None) == ("none", "no attention")
 
 
-@pytest.mark.parametrize(("gain", "chance"), [(0.012, True), (-0.012, True), (0.03, False)])
+@pytest.mark.parametrize(
+    ("gain", "chance"), [(0.012, True), (-0.012, True), (0.03, False), (-0.03, False)]
+)
 def test_a_card_claims_what_chance_would_not_give(gain, chance, tmp_path):
     (tmp_path / "plain").mkdir()
     (tmp_path / "plain/metrics.json").write_text('{"score": 0.85}', "utf-8")
