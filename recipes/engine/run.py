@@ -64,7 +64,7 @@ def train(
         right = score.accuracy(model, *seen)
         one_view = {"accuracy_one_view": right} if chosen.test_views else {}
         if chosen.test_views:
-            right = score.over_views(model, *seen)
+            right = score.accuracy(score.of_views(model, devices), *seen)
     seconds = sum(row["seconds"] for row in position.history)
     images = position.epoch * steps * chosen.batch_size
     multiplied = macs.of_recipe(chosen, len(dataset.names))

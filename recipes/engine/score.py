@@ -30,7 +30,7 @@ def accuracy(
     return float(np.mean(np.argmax(logits, -1) == split.labels))
 
 
-def of_views(model: keras.Model) -> keras.Model:
+def of_views(model: keras.Model, devices: distribute.Devices = distribute.ONE) -> keras.Model:
     """A model of `model`'s mean logits: a half of the image, a half of it shifted by a pixel.
 
     It is shifted up and left, and down and right, by reflection at the border; each of these three
@@ -45,21 +45,10 @@ def of_views(model: keras.Model) -> keras.Model:
         for view, share in views
         for seen in (view, ops.flip(view, 2))
     ]
-    return keras.Model(image, keras.layers.add(logits))
-
-
-def over_views(
-    model: keras.Model,
-    split: Split | Stream,
-    size: int,
-    devices: distribute.Devices = distribute.ONE,
-    share: float = 1.0,
-) -> float:
-    """As `accuracy`, by the mean of six views of each image."""
-    views = of_views(model)
-    views.compile()
-    devices.prepare(views)
-    return accuracy(views, split, size, devices, share)
+    mean = keras.Model(image, keras.layers.add(logits))
+    mean.compile()
+    devices.prepare(mean)
+    return mean
 
 
 def _on_devices(model: keras.Model, split, size: int, share: float, devices) -> float:

@@ -27,8 +27,9 @@ def test_views_are_mirrored_and_shifted():
     assert 20 < (answers != images[:, 1, :4, 0].argmax(1)).sum()
     image = keras.Input((None, None, 3))
     model = keras.Model(image, FirstPixels()(image))
-    right = score.over_views(model, splits.Split(images, answers), 6)
-    wrong = score.over_views(model, splits.Split(images, (answers + 1) % 4), 6)
+    views = score.of_views(model)
+    right = score.accuracy(views, splits.Split(images, answers), 6)
+    wrong = score.accuracy(views, splits.Split(images, (answers + 1) % 4), 6)
     assert (right, wrong) == (1.0, 0.0)
     one = score.accuracy(model, splits.Split(images, answers), 6)
     assert one < 0.95
