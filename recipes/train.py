@@ -67,7 +67,7 @@ def _chosen(options) -> recipe.Recipe:
     """The recipe with the fields of the command line."""
     if options.tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise ValueError("--tensorboard needs the tensorboard package: pip install tensorboard")
-    attention = None if options.attention is None else literal(options.attention)
+    attention = None if options.attention in (None, "own") else literal(options.attention)
     chosen = recipe.find(options.recipe)(attention, options.quick)
     if attention not in controls.NAMES:
         ka.layers.get(attention)  # a mistyped layer is told before any data is read
@@ -136,7 +136,7 @@ def _default_output(options, chosen: recipe.Recipe) -> str:
 
 
 ATTENTION = (
-    "a layer's key, a literal such as a dict, or none; default: what the network has of its own"
+    "a layer's key, a literal such as a dict, or none; default: own, what the network has by itself"
 )
 
 

@@ -153,6 +153,7 @@ def test_none_takes_away_what_a_network_has_of_its_own():
         return train._chosen(train._parser().parse_args(words))
 
     assert chosen("cifar10_cct2").attention is None
+    assert chosen("cifar10_cct2", "--attention", "own").attention is None
     assert chosen("cifar10_cct2", "--attention", "none").attention == "none"
     assert chosen("cifar10_cct", "--attention", "none").attention == "none"
     assert chosen("cifar10_airbench", "--attention", "none").attention is None
