@@ -4,9 +4,9 @@ Run      python -m recipes.train cifar10_cct2 --seed 0
          without its self-attention: --attention none
 Cost     not run yet
 Expect   written before the first run: above the 78 % of keras.io's example, which has 0.4 million
-         parameters and 30 epochs; no figure is published for this net after 100 epochs; without its
+         parameters and 30 epochs; no figure is published for this net after 50 epochs; without its
          self-attention at least 2 points less
-Differs  from its authors' recipe: 100 epochs and not 300, no MixUp or CutMix, a weaker RandAugment;
+Differs  from its authors' recipe: 50 epochs and not 300, no MixUp or CutMix, a weaker RandAugment;
          so small a net does not overfit in that time
 """
 
@@ -25,7 +25,7 @@ def recipe(attention: Spec | None = None, quick: bool = False) -> Recipe:
         mean=(0.4913, 0.4821, 0.4465),
         std=(0.2452, 0.2428, 0.2606),
         attention=attention,
-        sizes=((2, 16),) if quick else ((100, 32),),
+        sizes=((2, 16),) if quick else ((50, 32),),
         batch_size=16 if quick else 128,
         augment=("crop", "flip", "rand_augment"),
         rand_ops=1,

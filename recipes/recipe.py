@@ -5,10 +5,14 @@ import importlib
 import json
 import pathlib
 from collections.abc import Mapping
-from typing import Self
+from typing import Self, get_type_hints
+
+import typeguard
 
 from keras_attention.layers import Spec
 from keras_attention.layers.checks import nearest
+
+ALL = typeguard.CollectionCheckStrategy.ALL_ITEMS
 
 
 class Mistake(ValueError):
@@ -23,14 +27,19 @@ class Fields:
         return json.loads(json.dumps(dataclasses.asdict(self), default=str))
 
     def replace(self, **fields) -> Self:
-        """A copy with some fields changed; a mistyped one is a TypeError."""
-        known = [field.name for field in dataclasses.fields(self)]
-        for name in fields:
+        """A copy with some fields changed; a mistyped name or a wrong type is a TypeError."""
+        known = get_type_hints(type(self))
+        for name, value in fields.items():
             if name not in known:
                 raise TypeError(
                     f"A recipe has no field {name!r}.{nearest(name, known)} "
-                    f"Received: {name}={fields[name]!r}. Known: {', '.join(known)}."
+                    f"Received: {name}={value!r}. Known: {', '.join(known)}."
                 )
+            try:
+                typeguard.check_type(value, known[name], collection_check_strategy=ALL)
+            except typeguard.TypeCheckError as error:
+                told = " ".join(str(error).split())
+                raise TypeError(f"A recipe's {name}: {told}. Received: {name}={value!r}") from None
         return dataclasses.replace(self, **fields)
 
 

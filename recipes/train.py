@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
                 chosen,
                 options.seed,
                 output,
-                not options.restart,
+                options.resume,
                 options.save_every,
                 devices,
                 options.tensorboard,
@@ -160,7 +160,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--tensorboard", action="store_true", help="write events for it into board/ of --output"
     )
-    parser.add_argument("--restart", action="store_true", help="ignore the state in --output")
+    parser.add_argument(
+        "--resume",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="go on from the state in --output, where there is one; this is the default",
+    )
     return parser
 
 

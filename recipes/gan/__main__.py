@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(json.dumps(told(chosen), indent=1))
             return 0
         output = pathlib.Path(options.output or _default_output(options))
-        result = run.train(chosen, options.seed, output, not options.restart, options.save_every)
+        result = run.train(chosen, options.seed, output, options.resume, options.save_every)
     except (TypeError, ValueError, FileNotFoundError, FloatingPointError) as error:
         print(f"gan: {error}", file=sys.stderr)
         return 3 if isinstance(error, FloatingPointError) else 2
@@ -105,7 +105,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--save-every", type=float, default=300, metavar="SECONDS", help="default: 300"
     )
-    parser.add_argument("--restart", action="store_true", help="ignore the state in --output")
+    parser.add_argument(
+        "--resume",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="go on from the state in --output, where there is one; this is the default",
+    )
     return parser
 
 

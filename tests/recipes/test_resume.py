@@ -57,6 +57,21 @@ def test_a_run_goes_on_where_it_stopped(at, net, tmp_path, monkeypatch):
         assert one.rpartition(",")[0] == other.rpartition(",")[0]
 
 
+def test_no_resume_begins_anew(tmp_path):
+    net = "model_options={'width': 2, 'stem': 'small'}"
+    words = ["cifar10_resnet18w16", "--quick", "--set", net, "--set", "sizes=((1, 8),)"]
+    words += ["--output", str(tmp_path)]
+
+    def weights(*more):
+        assert train.main([*words, *more]) == 0
+        return (tmp_path / "weights.safetensors").read_bytes()
+
+    first = weights()
+    assert weights("--seed", "1", "--resume") == first  # the run in the folder is finished
+    assert weights("--seed", "1", "--no-resume") != first
+    assert len((tmp_path / "history.csv").read_text("utf-8").splitlines()) == 2
+
+
 def test_two_states_are_kept_and_parts_of_killed_processes_go(tmp_path):
     (tmp_path / "state-00000-0000001.part").write_bytes(b"half")
     run.train(tiny(sizes=((3, 8),)), 0, tmp_path, save_every=0)
