@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-RECIPES = ("cifar10_resnet18w16", "fashion_mnist_preact20")
+RECIPES = ("cifar10_resnet18w16", "fashion_mnist_preact20", "cifar10_airbench", "cifar10_cct2")
 IMAGES, CLASSES = 50_000, 10
 # Batches: the last is more than the pipeline keeps ahead.
 WARM_UP, AHEAD = 2, 8

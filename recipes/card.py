@@ -53,10 +53,8 @@ What was scored: {split}. {comparison}
 
 ## Weights
 
-`{file}`: {size:,} bytes, SHA-256 `{sha256}`. Weights of 65,536 numbers or more are float16 on
-disk, the rest float32; unrounded, the {metric} is the same, {score_unrounded:.4f}. The run
-itself computed in {precision} and scored {score_in_training_precision:.4f} that way.
-Licence of the weights: {licence}.
+`{file}`: {size:,} bytes, SHA-256 `{sha256}`. {stored} The run itself computed in {precision} and
+scored {score_in_training_precision:.4f} that way. Licence of the weights: {licence}.
 
 ## Limits
 
@@ -67,6 +65,12 @@ Licence of the weights: {licence}.
 {references}
 """
 
+# By whether any weight was rounded.
+STORED = {
+    False: "All weights are float32 on disk.",
+    True: "Weights of 65,536 numbers or more are float16 on disk, the rest float32; unrounded, the "
+    "{metric} is the same, {score_unrounded:.4f}.",
+}
 LIMITS = (
     "Small images of {count} kinds of things: anything else gets one of these labels all the same."
 )
@@ -123,6 +127,7 @@ def render(name: str, folder: pathlib.Path) -> str:
         labels=", ".join(config["labels"]),
         rows="\n".join(rows),
         offset=_offset(facts),
+        stored=STORED[metrics["rounded"]].format(**metrics),
         channels="grey" if channels == 1 else "RGB",
         comparison=_comparison(name, metrics, folder, facts),
         limits=_limits(config, facts),
@@ -191,20 +196,28 @@ def _comparison(name: str, metrics: dict, folder: pathlib.Path, facts: Facts) ->
             return "This is the control of the models with attention from the same recipe."
         return "No model with attention of the same recipe is published."
     error = 100 * math.sqrt(metrics["score"] * (1 - metrics["score"]) / facts.test_images)
-    gain = 100 * (metrics["score"] - _read(folder / metrics["twin"], "metrics")["score"])
+    twin = _read(folder / metrics["twin"], "metrics")
+    gain = 100 * (metrics["score"] - twin["score"])
+    size = (
+        f" The twin has {twin['parameters']:,} parameters, so its size may be a part of it."
+        if twin["parameters"] < ALIKE * metrics["parameters"]
+        else ""
+    )
     verdict = (
         "One pair cannot tell chance from a gain of that size, so nothing is claimed."
         if abs(gain) < DEVIATIONS * 2**0.5 * error
-        else "That is more than these images chosen by chance would give; how far other seeds "
-        "would differ was not measured."
+        else "The difference is more than these images chosen by chance would give; how far other "
+        "seeds would differ was not measured."
     )
     return (
         f"The difference to the twin without attention, same recipe and seed, is {gain:+.2f} "
         "points. It is one pair of runs, and the sampling error of one score alone is about "
-        f"{error:.1f} points. {provenance.expected('recipes.' + metrics['recipe'])} {verdict}"
+        f"{error:.1f} points. {provenance.expected('recipes.' + metrics['recipe'])} {verdict}{size}"
     )
 
 
+# Of the parameters, what share a twin must have to be of the same size.
+ALIKE = 0.95
 # So many standard errors of a difference may still be chance.
 DEVIATIONS = 3
 

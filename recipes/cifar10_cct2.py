@@ -2,7 +2,7 @@
 
 Run      python -m recipes.train cifar10_cct2 --seed 0
          without its self-attention: --attention none
-Cost     not run yet
+Cost     1.7 hours of one core of an AMD EPYC with TensorFlow, 1.3 without the self-attention
 Expect   written before the first run: above the 78 % of keras.io's example, which has 0.4 million
          parameters and 30 epochs; no figure is published for this net after 50 epochs; without its
          self-attention at least 2 points less

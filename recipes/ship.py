@@ -7,6 +7,7 @@ metrics.json and the card. Torch, which counts the multiply-adds, must be instal
 import argparse
 import hashlib
 import json
+import math
 import os
 import pathlib
 import sys
@@ -25,8 +26,10 @@ from .engine import controls, macs, score
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CARDS = ROOT / "zoo"
 
-# Weights of that many numbers or more are rounded to float16. They are most of a file; rounding
-# the small ones too, norms and first layers among them, moved single answers.
+# In files above that many bytes the weights of so many numbers or more are rounded to float16. They
+# are most of a file; rounding small ones too, norms and first layers among them, moved single
+# answers, as did any rounding in the smallest nets.
+ROUNDED_ABOVE = 2_000_000
 HALF_FROM = 65_536
 
 
@@ -95,18 +98,21 @@ def configuration(chosen: recipe.Recipe, labels: tuple[str, ...]) -> dict:
 
 
 def write_weights(source: pathlib.Path, name: str) -> dict:
-    """Write the weights into the package, large ones as float16; returns file, sha256 and size."""
+    """Write the weights into the package; returns file, sha256, size and whether any is float16."""
     from safetensors.numpy import load, load_file, save
 
+    arrays = load_file(source)
+    rounded = sum(array.nbytes for array in arrays.values()) > ROUNDED_ABOVE
+    half_from = HALF_FROM if rounded else math.inf
     arrays = {
-        key: np.array(array, "float16" if array.size >= HALF_FROM else "float32", order="C")
-        for key, array in load_file(source).items()
+        key: np.array(array, "float16" if array.size >= half_from else "float32", order="C")
+        for key, array in arrays.items()
     }
     content = save(arrays, metadata={"format": "1", "name": name})
     for key, array in load(content).items():
         if not np.array_equal(array, arrays[key]) or not np.isfinite(array).all():
             raise SystemExit(f"{key} was not written as it is, or is not finite")
-    return put(name, content)
+    return {**put(name, content), "rounded": rounded}
 
 
 def put(name: str, content: bytes) -> dict:

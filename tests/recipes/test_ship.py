@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.numpy import load_file, save_file
 
 import keras_attention as ka
 from keras_attention import zoo
@@ -42,6 +43,21 @@ def project(tmp_path, monkeypatch):
 def test_a_run_that_is_not_there_is_told(project, capsys):
     assert ship.main([str(project / "rnus"), "plain"]) == 2
     assert capsys.readouterr().err.endswith("rnus\n") and not list((project / "zoo").iterdir())
+
+
+def test_only_large_weights_of_large_files_are_rounded(project, monkeypatch):
+    arrays = {"large": np.full((300, 300), 0.1, "float32"), "small": np.full(300, 0.1, "float32")}
+    size = sum(array.nbytes for array in arrays.values())
+    save_file(arrays, project / "run.safetensors")
+    for limit, large in ((size, "float32"), (size - 1, "float16")):
+        monkeypatch.setattr(ship, "ROUNDED_ABOVE", limit)
+        written = ship.write_weights(project / "run.safetensors", "net")
+        found = load_file(project / "weights" / written["file"])
+        assert written["rounded"] == (large == "float16")
+        assert {key: array.dtype for key, array in found.items()} == {
+            "large": large,
+            "small": "float32",
+        }
 
 
 def test_a_classifier_of_grey_images_and_its_twin(project):
@@ -91,11 +107,17 @@ def test_what_a_card_calls_attention():
 )
 def test_a_card_claims_what_chance_would_not_give(gain, chance, tmp_path):
     (tmp_path / "plain").mkdir()
-    (tmp_path / "plain/metrics.json").write_text('{"score": 0.85}', "utf-8")
+    (tmp_path / "plain/metrics.json").write_text('{"score": 0.85, "parameters": 990}', "utf-8")
     metrics = {"score": 0.85 + gain, "twin": "plain", "recipe": "cifar10_resnet18w16"}
-    text = card._comparison("gated", metrics, tmp_path, facts.FACTS["cifar10"])
+
+    def told(parameters):
+        shown = {**metrics, "parameters": parameters}
+        return card._comparison("gated", shown, tmp_path, facts.FACTS["cifar10"])
+
+    text = told(1000)
     assert ("nothing is claimed" in text) == chance and f"{100 * gain:+.2f} points" in text
-    assert "within 0.3 points of each other" in text
+    assert "within 0.3 points of each other" in text and "its size" not in text
+    assert "The twin has 990 parameters, so its size may be" in told(1100)
 
 
 def test_a_generator(project, capsys):

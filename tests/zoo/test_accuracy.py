@@ -9,9 +9,9 @@ from keras_attention import zoo
 from recipes import data, evaluate, recipe
 
 NAMES = zoo.list_models(source="wheel", task="classification")
-# The networks without attention have no layer that this one has not.
+# The networks without attention have no layer that these have not.
 if keras.backend.backend() != "torch":
-    NAMES = ["resnet18w16_cbam_cifar10"]
+    NAMES = ["cct2_cifar10", "resnet18w16_cbam_cifar10"]
 
 
 @pytest.mark.skipif(

@@ -3,12 +3,13 @@ import pytest
 from keras_attention import zoo
 from keras_attention.zoo import index
 
-CIFAR = ["resnet18w16_cbam_cifar10", "resnet18w16_cifar10"]
-SHIPPED = ["preact_resnet20_fashion_mnist", *CIFAR, "sagan32_fashion_mnist"]
+CCT = ["cct2_cifar10", "cct2_none_cifar10"]
+RESNETS = ["resnet18w16_cbam_cifar10", "resnet18w16_cifar10"]
+SHIPPED = [*CCT, "preact_resnet20_fashion_mnist", *RESNETS, "sagan32_fashion_mnist"]
 
 
 def test_list_models_matches_wildcards():
-    assert zoo.list_models("*cifar10", task="classification") == CIFAR
+    assert zoo.list_models("*cifar10", task="classification") == [*CCT, *RESNETS]
     assert zoo.list_models("*cbam*") == ["resnet18w16_cbam_cifar10", "resnet50_cbam"]
     assert zoo.list_models("zzz*") == []
 
@@ -30,7 +31,7 @@ def test_our_own_and_permissive_models_come_first():
 
 def test_filters():
     plain = zoo.list_models(attention="none", source="wheel", task="classification")
-    assert plain == ["preact_resnet20_fashion_mnist", "resnet18w16_cifar10"]
+    assert plain == ["cct2_none_cifar10", "preact_resnet20_fashion_mnist", "resnet18w16_cifar10"]
     for name in zoo.list_models(attention="se"):
         assert "se" in zoo.info(name).attention.split("+")
     small = zoo.list_models(max_params=6e6, min_top1=0.7, task="classification", family="vit")

@@ -217,6 +217,19 @@ def test_mistakes_on_the_command_line_are_one_line(words, message, capsys, tmp_p
 
 
 @pytest.mark.skipif(not ON_TORCH, reason="the same on every backend")
+def test_a_run_goes_on_unless_told_otherwise(tmp_path, monkeypatch):
+    def train(chosen, seed, output, resume, save_every):
+        given.append(resume)
+        return {}
+
+    given = []
+    monkeypatch.setattr(run, "train", train)
+    for more in ([], ["--resume"], ["--no-resume"]):
+        assert command.main(["cifar10_sagan", "--quick", "--output", str(tmp_path), *more]) == 0
+    assert given == [True, True, False]
+
+
+@pytest.mark.skipif(not ON_TORCH, reason="the same on every backend")
 def test_a_dry_run_tells_the_time(small, capsys):
     words = ["cifar10_sagan_half", "--attention", "none", "--quick", "--dry-run"]
     for field in ("size=8", "latent=3", "conditional=False"):

@@ -5,6 +5,7 @@ import json
 import math
 
 import pytest
+from safetensors.numpy import load_file
 
 from keras_attention import zoo
 from keras_attention.zoo import index, kinds, loading
@@ -39,10 +40,20 @@ def test_the_weight_files_are_those_of_the_index_and_small():
         assert hashlib.sha256(content).hexdigest() == zoo.info(name).sha256
 
 
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_the_card_knows_whether_weights_were_rounded(name):
+    metrics = read(name, "metrics.json")
+    arrays = load_file(loading.WEIGHTS / metrics["file"])
+    types = {str(array.dtype) for array in arrays.values()}
+    assert types == ({"float32", "float16"} if metrics["rounded"] else {"float32"})
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_index_repeats_config_and_metrics(name):
     entry, config, metrics = ENTRIES[name], read(name, "config.json"), read(name, "metrics.json")
-    known = {**config, **metrics, "attention": config["arguments"]["attention"] or "none"}
+    given = config["arguments"]["attention"] or "none"
+    attention = card.attention_key(config) if name in CLASSIFIERS else given
+    known = {**config, **metrics, "attention": attention}
     assert entry == {key: known[key] for key in entry}
 
 
