@@ -32,7 +32,9 @@ def test_list(capsys):
         ["resnet50_cbam", "cbam"],
     ]
     _, out, _ = run(capsys, "list", "--family", "vit", "--max-params", "6e6", "--min-top1", "0.75")
-    assert out.startswith("timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k")
+    names = [line.split()[0] for line in out.splitlines()]
+    tiny = "timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k"
+    assert names[:3] == ["cct2_cifar10", "cct2_none_cifar10", tiny]
 
 
 def test_info_tells_every_field(capsys):

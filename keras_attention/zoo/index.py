@@ -103,7 +103,8 @@ def list_models(
         license: "permissive", or a licence's name such as "MIT".
         max_params: How many parameters a model may have, such as 30e6.
         min_top1: The least share of test images that a classifier gets right, in 0..1, as its
-            source reports it; models without a figure are left out.
+            source reports it for the data that it was made for, ten classes of CIFAR-10 or a
+            thousand of ImageNet; models without a figure are left out.
         family: Such as "vit".
         source: "wheel" for weights that come with the package, "hub" for ours that are published
             there alone, "pytorchcv" or "timm" for weights that are fetched there and converted.
