@@ -85,7 +85,7 @@ def test_names_and_mistypes():
         (["cifar10_resnet18w16", "--set", "seed"], "--set needs field=value"),
         (["cifar10_resnet18w16", "--set", "optimizer=adamx"], "Did you mean 'adamw'"),
         (["cifar10_resnet18w16", "--set", "sizes=3"], "int is not a tuple. Received: sizes=3"),
-        (["cifar10_resnet18w16", "--set", "sizes=((2, 'a'),)"], "item 1 of item 0"),
+        (["cifar10_resnet18w16", "--set", "sizes=((2, 8), (2, 'a'))"], "item 1 of item 1"),
         (["cifar10_resnet18w16", "--set", "attention=5"], "Received: attention=5"),
         (["cifar10_resnet18w16", "--set", "schedule=cos"], "Did you mean 'cosine'"),
         (["cifar10_resnet18w16", "--set", "augment=('flipp',)"], "Did you mean 'flip'"),
