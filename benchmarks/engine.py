@@ -2,17 +2,19 @@
 
 Run      KERAS_BACKEND=torch python -m benchmarks.engine [STEPS [ROUNDS]]
 Needs    no data: the images are noise
-Prints   a line of JSON: steps/s of both, medians over rounds (7) of epochs of so many steps (50),
-         and the median of the rounds' ratios, with the lowest and highest; "cpu" is that median for
-         processor time, which other work on the machine changes less. Both train one compiled
-         model, alternately, on the same uint8 arrays in batches of the same size, without
-         augmentation. The engine's time holds its log, its check of every loss and the state that
-         it writes at the end of each epoch; longer epochs have less of the last.
+Prints   a line of JSON: steps/s of both, medians over rounds (31) of epochs of so many steps
+         (20); the geometric mean of the rounds' ratios with its 95 % interval, "low" to "high"; and
+         "cpu", that mean for processor time. Both train one compiled model, alternately, on the
+         same uint8 arrays in batches of the same size, without augmentation. The engine's time
+         holds its log, its check of every loss and the state that it writes at the end of each
+         epoch; longer epochs have less of the last. A round's ratio varies by some percent, so few
+         rounds tell nothing.
 """
 
 import contextlib
 import io
 import json
+import math
 import pathlib
 import statistics
 import sys
@@ -62,7 +64,7 @@ class Pair:
 
 def compare(steps: int, rounds: int, **fields) -> dict[str, float]:
     """Steps a second of both; `fields` change the recipe."""
-    from recipes import recipe
+    from recipes import ablate, recipe
 
     chosen = recipe.find(RECIPE)().replace(augment=(), **fields)
     wall: dict[str, list[float]] = {"engine": [], "bare": []}
@@ -79,17 +81,19 @@ def compare(steps: int, rounds: int, **fields) -> dict[str, float]:
                 wall[name].append((time.perf_counter() - started) / steps)
                 cpu[name].append((time.process_time() - used) / steps)
     found = {name: 1 / statistics.median(values) for name, values in wall.items()}
-    ratios = _ratios(wall)
-    found |= {"ratio": statistics.median(ratios), "lowest": min(ratios), "highest": max(ratios)}
-    return found | {"cpu": statistics.median(_ratios(cpu))}
+    ratio = ablate.paired(_log_ratios(wall))
+    found |= {"ratio": ratio["mean"], "low": ratio["low"], "high": ratio["high"]}
+    found["cpu"] = ablate.paired(_log_ratios(cpu))["mean"]
+    means = ("ratio", "low", "high", "cpu")
+    return {name: math.exp(value) if name in means else value for name, value in found.items()}
 
 
-def _ratios(seconds: dict[str, list[float]]) -> list[float]:
-    """Above 1 where the engine took less."""
-    return [b / a for a, b in zip(seconds["engine"], seconds["bare"], strict=True)]
+def _log_ratios(seconds: dict[str, list[float]]) -> np.ndarray:
+    """Above 0 where the engine took less."""
+    return np.log(np.divide(seconds["bare"], seconds["engine"]))
 
 
-def main(steps: int = 50, rounds: int = 7) -> None:
+def main(steps: int = 20, rounds: int = 31) -> None:
     print(json.dumps({name: round(value, 3) for name, value in compare(steps, rounds).items()}))
 
 
