@@ -74,7 +74,7 @@ def _explain(options) -> int:
     with _written(output) as beside:
         figure.savefig(beside, format=output.suffix[1:], dpi=150, bbox_inches="tight")
     _print_top(predictions)
-    print(f"The photo and the spatial attention of each stage: {output}")
+    print(f"The photo and the attention of each stage: {output}")
     return 0
 
 

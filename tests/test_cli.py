@@ -51,9 +51,10 @@ def test_predict_prints_what_classify_finds(capsys):
     assert code == 0 and out.splitlines() == expected
 
 
-def test_explain_writes_a_picture(capsys, tmp_path):
+@pytest.mark.parametrize("model", [CBAM, "cct2_cifar10"])
+def test_explain_writes_a_picture(capsys, tmp_path, model):
     output = tmp_path / "seen.png"
-    code, out, _ = run(capsys, "explain", CBAM, CAT, "--output", str(output))
+    code, out, _ = run(capsys, "explain", model, CAT, "--output", str(output))
     assert code == 0 and "seen.png" in out
     assert len(re.findall(r"\d\.\d%  \w+", out)) == 5
     with Image.open(output) as picture:

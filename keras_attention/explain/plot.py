@@ -1,5 +1,6 @@
 """Attention weights over the image they belong to."""
 
+import math
 import re
 from collections.abc import Mapping
 
@@ -49,18 +50,22 @@ def figure(image, maps: Mapping[str, AttentionMap], title: str | None = None):
     Each panel has its own range of colours, which its bar states. The weights are factors on the
     features there; they are not by themselves the reason for a prediction.
 
+    Of a "pool" map, as that which pools the tokens of a transformer, the panel has the mean over
+    heads and queries, in the grid of the image's proportions; a class token has no place in it.
+    "pairwise" maps have one for each query: `query_figure` draws them.
+
     Args:
         image: RGB in 0..255, (height, width, 3): the photo that the model saw.
         maps: What `attention_maps` gave for that one image.
         title: A line above the panels.
     Returns: A `matplotlib.figure.Figure`, which no window shows: `savefig` writes it.
-    Raises: ValueError for more than one image, or without a "spatial" map; ImportError without
+    Raises: ValueError for more than one image, or without a map to draw; ImportError without
         matplotlib.
 
     >>> explain.figure(image, explain.attention_maps(model, image)).savefig("attention.png")
     """
     matplotlib = drawing()
-    photo, stages = _thumbnail(_image(image)), _stages(maps)
+    photo, stages = _thumbnail(_image(image)), _stages(maps, *np.shape(image)[:2])
     height, width = photo.shape[:2]
     canvas = matplotlib.Figure(
         figsize=(2.6 * (1 + len(stages)), 2.4 * height / width + 1.0), layout="constrained"
@@ -106,11 +111,11 @@ def _mean(heats: list[np.ndarray]) -> np.ndarray:
     return np.mean([_resized(heat, size) for heat in heats], axis=0)
 
 
-def _stages(maps: Mapping[str, AttentionMap]) -> dict[str, list[np.ndarray]]:
-    """The spatial maps of one image by stage, in order; a layer of no stage is one by itself."""
+def _stages(maps: Mapping[str, AttentionMap], height: int, width: int) -> dict[str, list]:
+    """The maps of one image by stage, in order; a layer of no stage is one by itself."""
     stages: dict[str, list[np.ndarray]] = {}
     for name, entry in maps.items():
-        if entry.kind != "spatial":
+        if entry.kind not in ("spatial", "pool"):
             continue
         if len(entry.array) != 1:
             raise ValueError(
@@ -118,14 +123,32 @@ def _stages(maps: Mapping[str, AttentionMap]) -> dict[str, list[np.ndarray]]:
             )
         stage = re.match(r"(.*?)stage(\d+)_", name)
         key = f"{stage[1]}stage {stage[2]}" if stage else name
-        stages.setdefault(key, []).append(_heat(entry.array[0]))
+        heat = entry.array[0]
+        if entry.kind == "pool":
+            heat = _of_tokens(heat, height, width, name)
+        stages.setdefault(key, []).append(_heat(heat))
     if not stages:
         kinds = sorted({entry.kind for entry in maps.values()})
         raise ValueError(
-            "figure draws spatial attention, such as that of 'cbam' and 'spatial_gate'. "
-            f"Received: maps of the kinds {kinds}"
+            "figure draws spatial attention, such as that of 'cbam' and 'spatial_gate', and what "
+            f"pools tokens; query_figure draws pairwise maps. Received: maps of the kinds {kinds}"
         )
     return stages
+
+
+def _of_tokens(weights: np.ndarray, height: int, width: int, name: str) -> np.ndarray:
+    """Weights (..., tokens) as a mean map of the proportions of an image."""
+    mean = np.asarray(weights).reshape(-1, np.shape(weights)[-1]).mean(axis=0)
+    for extra in (0, 1):
+        count = len(mean) - extra
+        rows = math.isqrt(count * height // width)
+        # Another grid of as many tokens would show weights in the wrong places.
+        if rows and count % rows == 0 and rows * rows * width == count * height:
+            return mean[extra:].reshape(rows, count // rows)
+    raise ValueError(
+        f"figure: {name!r} has {len(mean)} tokens, with or without one for the class no grid of "
+        f"the image's proportions. Received: an image of {height}x{width}"
+    )
 
 
 def _image(image) -> np.ndarray:

@@ -186,6 +186,34 @@ def test_stages_of_nested_models_are_kept_apart():
 
 
 @pytest.mark.usefixtures("needs_matplotlib")
+@pytest.mark.parametrize("class_token", [False, True])
+def test_what_pools_tokens_is_drawn_in_the_grid_of_the_image(class_token):
+    """Six by eight pixels, three by four tokens, two heads; the class token leads."""
+    heads = np.random.default_rng(0).random((2, 12)).astype("float32")
+    weights = np.pad(heads, ((0, 0), (1, 0)), constant_values=9) if class_token else heads
+    pool = explain.AttentionMap("pool", weights[None])
+    pairwise = explain.AttentionMap("pairwise", np.ones((1, 2, 12, 12), "float32"))
+    canvas = explain.figure(photo(), {"block1_attention": pairwise, "pool": pool})
+    panels, bars = panels_of(canvas)
+    assert [panel.get_title() for panel in panels] == ["photo", "pool: 1 block, 3x4"]
+    grey = np.repeat(photo().mean(-1, keepdims=True), 3, axis=-1)
+    expected = explain.overlay(grey, heads.mean(0).reshape(3, 4), alpha=0.65)
+    assert np.abs(panels[1].images[0].get_array().astype(int) - expected).max() <= 1
+    low, high = (label.get_text() for label in bars[0].get_xticklabels())
+    assert float(low) < float(high) < 1
+
+
+@pytest.mark.usefixtures("needs_matplotlib")
+@pytest.mark.usefixtures("needs_matplotlib")
+@pytest.mark.parametrize(("height", "tokens"), [(6, 64), (32, 9)])
+def test_tokens_of_no_such_grid_are_told(height, tokens):
+    """At 6x8 pixels seven rows of nine are 63; at 32x8 six rows of one and a half are 9."""
+    pool = {"pool": explain.AttentionMap("pool", np.ones((1, 1, tokens)))}
+    with pytest.raises(ValueError, match=f"'pool' has {tokens} .*an image of {height}x8"):
+        explain.figure(photo(height), pool)
+
+
+@pytest.mark.usefixtures("needs_matplotlib")
 def test_the_caller_saves_it():
     canvas, file = explain.figure(photo(1200, 900), MAPS), io.BytesIO()
     assert canvas.canvas.manager is None  # no window and no list of open figures
