@@ -6,6 +6,7 @@ from safetensors.numpy import load_file
 
 from recipes import data, train
 from recipes.engine import optimize, progress, run, state
+from tests.backends import on_torch_alone
 from tests.recipes.test_recipes import built, tiny
 
 
@@ -57,6 +58,7 @@ def test_a_run_goes_on_where_it_stopped(at, net, tmp_path, monkeypatch):
         assert one.rpartition(",")[0] == other.rpartition(",")[0]
 
 
+@on_torch_alone
 def test_no_resume_begins_anew(tmp_path):
     net = "model_options={'width': 2, 'stem': 'small'}"
     words = ["cifar10_resnet18w16", "--quick", "--set", net, "--set", "sizes=((1, 8),)"]
@@ -72,6 +74,7 @@ def test_no_resume_begins_anew(tmp_path):
     assert len((tmp_path / "history.csv").read_text("utf-8").splitlines()) == 2
 
 
+@on_torch_alone
 def test_two_states_are_kept_and_parts_of_killed_processes_go(tmp_path):
     (tmp_path / "state-00000-0000001.part").write_bytes(b"half")
     run.train(tiny(sizes=((3, 8),)), 0, tmp_path, save_every=0)

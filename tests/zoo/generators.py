@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import json
 
-import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -19,10 +18,6 @@ LABELS = ("ankle boot", "bag", "coat")
 # What its owner tells of it, and what it tells itself.
 OPTIONS = {"width": 2, "attention_at": 16}
 ARGUMENTS = {"attention": "sagan", "num_classes": 3, "latent": 6, "channels": 1, **OPTIONS}
-
-on_torch_alone = pytest.mark.skipif(
-    keras.backend.backend() != "torch", reason="no backend has a part in it: asked of one"
-)
 
 
 def tiny(seed=0, labels=LABELS, **options):

@@ -6,12 +6,12 @@ import pytest
 
 from keras_attention import cli, models, zoo
 from keras_attention.zoo import kinds
+from tests.backends import on_torch_alone
 
 from .generators import (
     LABELS,
     NAME,
     check_same,
-    on_torch_alone,
     pictures,
     shipped,
     tiny,

@@ -7,7 +7,7 @@ import keras
 
 from benchmarks import cycles
 
-WARM, CYCLES = 6, 12
+WARM, CYCLES = 4, 6
 
 
 def alive():

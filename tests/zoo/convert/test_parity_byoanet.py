@@ -4,6 +4,7 @@ import pytest
 
 from keras_attention import zoo
 from keras_attention.zoo.errors import ConversionError
+from tests.backends import cases, on_torch_alone
 from tests.zoo.parity import assert_parity, timm_folder
 
 # What each is there for; those with tables of the whole map have one size, that of the table.
@@ -23,7 +24,9 @@ CASES = {
 FIXED = ("eca_botnext26ts_256", "lambda_resnet26rpt_256", "lamhalobotnet50ts_256")
 
 
-@pytest.mark.parametrize("architecture", CASES)
+@pytest.mark.parametrize(
+    "architecture", cases(CASES, "bat_resnext26ts", "lamhalobotnet50ts_256", "resnet51q")
+)
 def test_logits_are_those_of_timm(architecture, tmp_path):
     # Blocks that start as the identity would leave little to compare.
     options = {"zero_init_last": False}
@@ -32,6 +35,7 @@ def test_logits_are_those_of_timm(architecture, tmp_path):
     assert_parity(tmp_path, architecture, *CASES[architecture], **options)
 
 
+@on_torch_alone
 @pytest.mark.parametrize(
     ("architecture", "name", "made_for"),
     [
@@ -51,6 +55,7 @@ def test_tables_of_another_size_say_so(architecture, name, made_for, tmp_path):
         zoo.load(str(tmp_path), input_shape=(96, 64, 3))
 
 
+@on_torch_alone
 def test_another_attention_needs_no_tables(tmp_path):
     timm_folder(tmp_path, "eca_botnext26ts_256", img_size=64)
     attention = {"stage1": "eca", "stage2": "eca", "stage3": "eca", "stage4": "se"}

@@ -10,6 +10,7 @@ from keras_attention.models import factory, resnet
 from keras_attention.zoo.convert import TIMM, rules
 from keras_attention.zoo.convert.pytorchcv import PYTORCHCV
 from keras_attention.zoo.errors import ConversionError
+from tests.backends import cases, on_torch_alone
 from tests.models.nets import without_memory
 from tests.torch_oracles.core import import_oracle
 from tests.zoo import parity
@@ -37,13 +38,15 @@ CUT = [
 NAMES = ["resnet50", "resnet50c", "resnet50s", "seresnext50_32x4d", "ecaresnet26t", "resnest26d"]
 
 
-@pytest.mark.parametrize("architecture", WHOLE)
+@pytest.mark.parametrize("architecture", cases(WHOLE, "test_resnet", "resnest14d"))
 def test_timm(tmp_path, architecture):
     """At an even size and at one where every stage has odd sides."""
     parity.assert_parity(tmp_path, architecture, (64, 64), (75, 49))
 
 
-@pytest.mark.parametrize("architecture", CUT)
+@pytest.mark.parametrize(
+    "architecture", cases(CUT, "resnetblur50", "seresnextaa201d_32x8d", "skresnext50_32x4d")
+)
 def test_timm_cut(tmp_path, monkeypatch, architecture):
     cut = {"depths": (1, 1, 1, 1), "growth": (1, 1, 1, 1)}
     monkeypatch.setitem(resnet.VARIANTS, architecture, {**resnet.VARIANTS[architecture], **cut})
@@ -51,6 +54,7 @@ def test_timm_cut(tmp_path, monkeypatch, architecture):
     parity.assert_parity(tmp_path, architecture, (32, 96), **options)
 
 
+@on_torch_alone
 @pytest.mark.parametrize("architecture", NAMES)
 def test_every_tensor_of_timm_has_a_place(architecture):
     timm, torch = import_oracle("timm"), import_oracle("torch")
@@ -86,7 +90,9 @@ def pytorchcv_model(module, name):
     return getattr(import_oracle(f"pytorchcv.models.{module}"), name)()
 
 
-@pytest.mark.parametrize(("module", "name", "architecture", "options"), PYTORCHCV_MODELS)
+@pytest.mark.parametrize(
+    ("module", "name", "architecture", "options"), cases(PYTORCHCV_MODELS, "cbamresnet")
+)
 def test_pytorchcv(module, name, architecture, options):
     torch = import_oracle("torch")
     torch.manual_seed(0)
@@ -102,6 +108,7 @@ def test_pytorchcv(module, name, architecture, options):
     assert parity.error(model, source, (64, 96)) <= parity.LIMIT
 
 
+@on_torch_alone
 @pytest.mark.parametrize(("module", "name", "architecture", "options", "count"), PYTORCHCV_NAMES)
 def test_every_tensor_of_pytorchcv_has_a_place(module, name, architecture, options, count):
     torch = import_oracle("torch")
@@ -113,6 +120,7 @@ def test_every_tensor_of_pytorchcv_has_a_place(module, name, architecture, optio
     assert sum(math.prod(weight.shape) for weight in model.trainable_weights) == count
 
 
+@on_torch_alone
 def test_other_attention_than_the_tensors_are_for():
     torch = import_oracle("torch")
     with torch.device("meta"):

@@ -10,6 +10,7 @@ from keras import ops
 from keras_attention import models, zoo
 from keras_attention.models import factory, swin
 from keras_attention.zoo.convert import TIMM, positions, rules
+from tests.backends import cases, on_torch_alone
 from tests.models.nets import outputs, without_memory
 from tests.torch_oracles.core import import_oracle
 from tests.zoo import parity
@@ -67,14 +68,16 @@ def reloaded(folder, size, **options):
     return timm.create_model(f"local-dir:{folder}", pretrained=True, **options).eval()
 
 
-@pytest.mark.parametrize(("architecture", "size"), CASES)
+@pytest.mark.parametrize(
+    ("architecture", "size"), cases(CASES, "swin_s3_tiny_224", "swinv2_tiny_window8_256")
+)
 def test_timm(tmp_path, monkeypatch, architecture, size):
     files(tmp_path, architecture, monkeypatch)
     model = zoo.load(str(tmp_path), input_shape=(*size, 3))
     assert parity.error(model, reloaded(tmp_path, size), size) <= parity.LIMIT
 
 
-@pytest.mark.parametrize(("architecture", "size"), PADDED)
+@pytest.mark.parametrize(("architecture", "size"), cases(PADDED, "swinv2_tiny_window8_256"))
 def test_timm_where_windows_are_padded(tmp_path, monkeypatch, architecture, size):
     """With the order of the paper's authors and of torchvision: first the padding, then the shift.
 
@@ -125,6 +128,7 @@ def pad_first(window, attention, x):
     return attention(x)[:, :height, :width]
 
 
+@on_torch_alone
 @pytest.mark.parametrize("architecture", NAMES)
 def test_every_tensor_of_timm_has_a_place(architecture):
     timm, torch = import_oracle("timm"), import_oracle("torch")
@@ -142,6 +146,7 @@ def test_every_tensor_of_timm_has_a_place(architecture):
     assert sum(math.prod(weight.shape) for weight in model.trainable_weights) == parameters
 
 
+@on_torch_alone
 @pytest.mark.parametrize("version", [1, 2])
 def test_every_variant_is_timms(monkeypatch, version):
     """By the arguments that timm has for each, without a model."""
@@ -165,6 +170,7 @@ def test_every_variant_is_timms(monkeypatch, version):
         assert found["size"] == timm.default_cfgs[name].default.input_size[-1]
 
 
+@on_torch_alone
 @pytest.mark.parametrize("window", [(7, 7), (5, 6), (7, 2), (9, 4), (1, 1), (40, 3)])
 def test_tables_are_resized_as_timm_does(window):
     torch = import_oracle("torch")

@@ -10,6 +10,7 @@ from keras import ops
 from keras_attention import zoo
 from keras_attention.models import vit
 from keras_attention.zoo.convert import vit as convert
+from tests.backends import cases, on_torch_alone
 from tests.torch_oracles.core import import_oracle
 from tests.zoo.parity import LIMIT, error, timm_folder
 
@@ -36,6 +37,12 @@ CASES = [
     "vit_so150m_patch16_reg4_gap_256",  # registers with positions
     "vit_so400m_patch14_siglip_384",  # sizes that the patch does not divide
 ]
+# One of each pool, of each sort of position and of each MLP, for backends that are not asked all.
+EVERYWHERE = (
+    "deit_tiny_distilled_patch16_224", "vit_giant_patch14_reg4_dinov2",
+    "vit_large_patch16_siglip_512", "vit_mediumd_patch16_rope_reg1_gap_256",
+    "vit_pwee_patch16_reg1_gap_256",
+)  # fmt: skip
 
 
 def shrink(monkeypatch, architecture: str) -> None:
@@ -62,7 +69,7 @@ def parameters(model) -> int:
     return sum(math.prod(weight.shape) for weight in model.trainable_weights)
 
 
-@pytest.mark.parametrize("architecture", CASES)
+@pytest.mark.parametrize("architecture", cases(CASES, *EVERYWHERE))
 def test_features(architecture, tmp_path, monkeypatch):
     shrink(monkeypatch, architecture)
     patch = vit.VARIANTS[architecture]["patch"]
@@ -84,6 +91,7 @@ def test_features(architecture, tmp_path, monkeypatch):
             assert parameters(model) == sum(tensor.numel() for tensor in source.parameters())
 
 
+@on_torch_alone
 def test_a_pool_that_is_not_used_is_left_out(tmp_path, monkeypatch):
     architecture = "vit_base_patch16_siglip_gap_224"
     shrink(monkeypatch, architecture)
@@ -96,7 +104,9 @@ def test_a_pool_that_is_not_used_is_left_out(tmp_path, monkeypatch):
     assert error(model, source, (32, 48)) <= LIMIT
 
 
-@pytest.mark.parametrize("architecture", ["test_vit", "test_vit2", "test_vit3", "test_vit4"])
+@pytest.mark.parametrize(
+    "architecture", cases(["test_vit", "test_vit2", "test_vit3", "test_vit4"], "test_vit")
+)
 def test_logits_are_those_of_timm(architecture, tmp_path):
     """The checkpoint's size, and another that is not known when the model is made."""
     source = timm_folder(tmp_path, architecture, dynamic_img_size=True)
@@ -133,6 +143,7 @@ def test_maps_are_those_of_timm(tmp_path):
         assert difference <= LIMIT * np.abs(theirs).max()
 
 
+@on_torch_alone
 @pytest.mark.parametrize("architecture", ["test_vit", "vit_pwee_patch16_reg1_gap_256"])
 @pytest.mark.parametrize("other", ["none", {"stage1/block1": {"type": "mhsa", "num_heads": 4}}])
 def test_other_attention_keeps_the_rest(architecture, other, tmp_path, monkeypatch, caplog):
@@ -151,6 +162,7 @@ def test_other_attention_keeps_the_rest(architecture, other, tmp_path, monkeypat
     np.testing.assert_array_equal(found, bias[f"blocks.1.{first}"][:HIDDEN])
 
 
+@on_torch_alone
 @pytest.mark.parametrize("grid", [(4, 4), (3, 5), (9, 2)])
 def test_positions_are_resized_as_timm_does(grid):
     torch = import_oracle("torch")

@@ -14,13 +14,13 @@ from keras_attention import cli, models, zoo
 from keras_attention.zoo.files import header, manifest
 from keras_attention.zoo.publishing import golden, release
 from tests import fake_hub
+from tests.backends import on_torch_alone
 from tests.models.nets import small
 from tests.zoo.generators import (
     LABELS,
     NAME,
     OPTIONS,
     check_same,
-    on_torch_alone,
     pictures,
     shipped,
     tiny,

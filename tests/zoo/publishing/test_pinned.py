@@ -19,12 +19,16 @@ from keras_attention.zoo import index, kinds, loading
 from keras_attention.zoo.files import manifest
 from keras_attention.zoo.foreign import origin
 from tests import fake_hub
+from tests.backends import on_torch_alone
 from tests.models.nets import outputs, pixels
 
 from .test_publish import GATE, NET, OPTIONS, tuned
 
 # The client's own, whenever it sends a file to LFS.
-pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=<...>' to upload:DeprecationWarning")
+pytestmark = [
+    on_torch_alone,
+    pytest.mark.filterwarnings("ignore:Use 'content=<...>' to upload:DeprecationWarning"),
+]
 
 # One has its weights in the package, one where others put them.
 SHIPPED, FOREIGN = "net_of_ours", "net_of_others"

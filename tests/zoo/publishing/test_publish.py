@@ -25,6 +25,7 @@ from keras_attention.zoo.files import header, manifest
 from keras_attention.zoo.publishing import cards, golden, layout
 from keras_attention.zoo.publishing import release as module
 from tests import fake_hub
+from tests.backends import on_torch_alone
 from tests.models.nets import outputs, pixels
 from tests.source import ROOT
 
@@ -126,6 +127,7 @@ def test_changes_of_what_is_loaded(written, model, caplog):
     np.testing.assert_array_equal(*kernels)
 
 
+@on_torch_alone
 def test_published_once_and_again(hub, model):
     first = publish(model)
     assert first.tag == "v1.0.0" and hub.repos[REPO].tags == {"v1.0.0": first.commit}
@@ -141,6 +143,7 @@ def test_published_once_and_again(hub, model):
     assert second.tag == "v1.1.0" and hub.repos[REPO].tags["v1.0.0"] == first.commit
 
 
+@on_torch_alone
 def test_files_of_keras_hub_come_and_go_with_it(hub, model, monkeypatch, caplog):
     pytest.importorskip("keras_hub", reason="KerasHub is not installed")
     find = layout.importlib.util.find_spec
@@ -163,6 +166,7 @@ def test_files_of_keras_hub_come_and_go_with_it(hub, model, monkeypatch, caplog)
         assert not files()  # they would be those of the model before
 
 
+@on_torch_alone
 def test_nobody_is_overwritten(hub, model, monkeypatch):
     publish(model)
     create = HfApi.create_commit
@@ -176,6 +180,7 @@ def test_nobody_is_overwritten(hub, model, monkeypatch):
         publish(tuned(seed=2))
 
 
+@on_torch_alone
 def test_a_hub_that_refuses(hub, model):
     hub.fault("/api/repos/create", status=403)
     with pytest.raises(HubError, match=f"The Hub refused {REPO}"):
@@ -234,6 +239,7 @@ def test_models_of_others_are_not_published():
         module.publish("timm/seresnet50.ra2_in1k", REPO)
 
 
+@on_torch_alone
 def test_a_model_of_the_package(monkeypatch, tmp_path):
     monkeypatch.chdir(ROOT)
     name = "resnet18w16_cbam_cifar10"

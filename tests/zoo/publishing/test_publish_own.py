@@ -13,6 +13,7 @@ from keras import ops
 from keras_attention import layers, models, zoo
 from keras_attention.zoo.publishing import release
 from tests import fake_hub
+from tests.backends import on_torch_alone
 from tests.models.nets import outputs, pixels
 from tests.source import ROOT
 
@@ -81,6 +82,7 @@ def as_float32(weight):
     return ops.convert_to_numpy(ops.cast(weight.value, "float32"))
 
 
+@on_torch_alone
 def test_a_model_for_images_of_any_size_with_attention_of_ones_own_choice(hub):
     attention = {"stage3": "cbam", "stage4/block1": {"type": "se", "reduction": 8}}
     options = {"width": 16}
@@ -94,6 +96,7 @@ def test_a_model_for_images_of_any_size_with_attention_of_ones_own_choice(hub):
         np.testing.assert_allclose(outputs(again, x), outputs(model, x), rtol=1e-5, atol=1e-5)
 
 
+@on_torch_alone
 @pytest.mark.parametrize("size", [(24, 16), (None, None)])
 def test_a_model_of_grey_images(hub, size):
     options, repo = {"width": 4}, f"me/grey_{size[0]}"
@@ -113,6 +116,7 @@ def test_a_model_of_grey_images(hub, size):
     assert zoo.classify(zoo.load(f"hf://{repo}"), x[0, ..., 0])[0].label in FLOWERS
 
 
+@on_torch_alone
 def test_images_of_two_channels_are_not_published(hub):
     options = {"width": 4}
     model = models.build(
@@ -123,12 +127,14 @@ def test_images_of_two_channels_are_not_published(hub):
         release.publish(model, "me/two", options=options)
 
 
+@on_torch_alone
 def test_attention_that_is_no_data(hub):
     attention = layers.MultiHeadSelfAttention
     with pytest.raises(ValueError, match="Only what is plain data can be published.*MultiHead"):
         release.publish(tuned(), "me/own", attention=attention, options=OPTIONS)
 
 
+@on_torch_alone
 def test_a_model_without_classes(hub):
     model = tuned(num_classes=0, labels=None)
     found = publish(model, "me/features")
@@ -169,6 +175,7 @@ def test_arguments_that_were_forgotten_are_told_with_the_remedy():
         release.publish(model, REPO, dry_run=True)
 
 
+@on_torch_alone
 def test_the_page_on_the_hub_does_what_it_says(hub, monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
     page = (ROOT / "docs/hub.md").read_text("utf-8")
