@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from keras_attention import cli, models
-from tests.zoo.generators import LABELS, NAME, on_torch_alone, shipped, tiny
+from tests.backends import on_torch_alone
+from tests.zoo.generators import LABELS, NAME, shipped, tiny
 
 pytestmark = on_torch_alone
 

@@ -1,14 +1,12 @@
 """What is no set of features is refused, with what came."""
 
-import keras
 import numpy as np
 import pytest
 
 from keras_attention import metrics
+from tests.backends import on_torch_alone
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "torch", reason="NumPy alone: no backend has a part in it"
-)
+pytestmark = on_torch_alone
 GOOD = np.random.default_rng(0).normal(size=(20, 3))
 PAIRS = [metrics.frechet_distance, metrics.kernel_distance, metrics.prdc]
 

@@ -2,15 +2,13 @@
 
 import dataclasses
 
-import keras
 import numpy as np
 import pytest
 
 from keras_attention import metrics
+from tests.backends import on_torch_alone
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "torch", reason="NumPy alone: no backend has a part in it"
-)
+pytestmark = on_torch_alone
 DRAWS = {"subsets": 5, "subset_size": 50}
 
 

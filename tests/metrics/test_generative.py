@@ -2,15 +2,13 @@
 
 import itertools
 
-import keras
 import numpy as np
 import pytest
 
 from keras_attention import metrics
+from tests.backends import on_torch_alone
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "torch", reason="NumPy alone: no backend has a part in it"
-)
+pytestmark = on_torch_alone
 
 
 def samples(count=200, width=6, seed=0, shift=0.0):

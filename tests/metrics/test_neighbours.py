@@ -1,14 +1,12 @@
 """Precision, recall, density and coverage against loops over points."""
 
-import keras
 import numpy as np
 import pytest
 
 from keras_attention import metrics
+from tests.backends import on_torch_alone
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "torch", reason="NumPy alone: no backend has a part in it"
-)
+pytestmark = on_torch_alone
 
 
 def points(count=40, width=3, seed=0, shift=0.0):

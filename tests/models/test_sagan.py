@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from keras_attention import models
+from tests.backends import on_torch_alone
 from tests.layers.tools import gradients, randomise, run, to_numpy
 from tests.torch_oracles import core
 
@@ -16,9 +17,6 @@ from .nets import without_memory
 CLASSES = 5
 SMALL = {"num_classes": CLASSES, "width": 8}
 BUILDERS = {"generator": models.build_generator, "discriminator": models.build_discriminator}
-on_torch_alone = pytest.mark.skipif(
-    keras.backend.backend() != "torch", reason="no backend has a part in it"
-)
 
 
 def outline(which, *arguments, **options):

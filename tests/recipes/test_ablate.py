@@ -3,11 +3,11 @@
 import json
 import subprocess
 
-import keras
 import numpy as np
 import pytest
 
 from recipes import ablate
+from tests.backends import on_torch_alone
 
 
 def test_paired_differences():
@@ -61,7 +61,7 @@ def test_own_attention_is_what_no_word_gives(tmp_path, monkeypatch):
     assert "--attention" not in own and none[none.index("--attention") + 1] == "none"
 
 
-@pytest.mark.skipif(keras.backend.backend() != "torch", reason="no backend has a part in it")
+@on_torch_alone
 def test_a_pair_of_quick_runs(tmp_path):
     narrow = "model_options={'width': 2, 'stem': 'small'}"
     words = ["cifar10_resnet18w16", "--attention", "none", "--seeds", "1", "--quick"]
@@ -70,7 +70,7 @@ def test_a_pair_of_quick_runs(tmp_path):
     assert result["recipe"]["model_options"]["width"] == 2 and result["epochs"] == 2
 
 
-@pytest.mark.skipif(keras.backend.backend() != "torch", reason="no backend has a part in it")
+@on_torch_alone
 def test_a_run_that_fails_stops_it(tmp_path, capsys):
     words = ["cifar10_resnet18w16", "--attention", "cbma", "--seeds", "1", "--quick"]
     assert ablate.main([*words, "--output", str(tmp_path)]) == 1

@@ -1,6 +1,5 @@
 """Augmentation against NumPy. No backend has a part in it."""
 
-import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -8,11 +7,10 @@ from PIL import Image
 from recipes import data
 from recipes.data import augment, photometric
 from recipes.data.draws import Draws
+from tests.backends import on_torch_alone
 from tests.recipes.test_recipes import tiny
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "torch", reason="no backend has a part in it"
-)
+pytestmark = on_torch_alone
 
 
 def images(count=40, side=8, channels=3):

@@ -12,13 +12,11 @@ from PIL import Image
 
 from recipes import data, train
 from recipes.data import pictures
+from tests.backends import on_torch_alone
 from tests.recipes.prepared_sets import LABELS, encoded, write_folder, write_tfds
 from tests.recipes.test_recipes import tiny
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-torch_alone = pytest.mark.skipif(
-    keras.backend.backend() != "torch", reason="no backend has a part in it"
-)
 
 
 def batches_of(chosen, first, last, seed=0, skip=0, dataset="generated"):
@@ -42,7 +40,7 @@ def folder(tmp_path_factory):
 STEPS = ("crop", "flip", "cutout", "erase", "jitter", "rand_augment", "three_augment")
 
 
-@torch_alone
+@on_torch_alone
 @pytest.mark.parametrize("streamed", [False, True], ids=["in memory", "streamed"])
 def test_batches_depend_on_seed_epoch_and_step_alone(streamed, folder):
     name = folder if streamed else "generated"
@@ -56,7 +54,7 @@ def test_batches_depend_on_seed_epoch_and_step_alone(streamed, folder):
     assert not same(whole, batches_of(chosen, 0, 2, seed=1, dataset=name))
 
 
-@torch_alone
+@on_torch_alone
 def test_an_epoch_shows_each_image_once():
     labels = np.concatenate([y.argmax(-1) for _, y in batches_of(tiny(), 0, 1)])
     assert sorted(labels) == sorted(np.arange(64) % 10)
@@ -64,7 +62,7 @@ def test_an_epoch_shows_each_image_once():
     assert sorted(once) == list(range(10)) and list(once) != list(later)
 
 
-@torch_alone
+@on_torch_alone
 def test_repeated_augmentation():
     order = data.order(10, 3, 0, 0)
     # Ten places: three images three times, and one for what is left.
@@ -106,7 +104,7 @@ def records(tmp_path_factory):
     return roots, [example for shard in shards for example in shard]
 
 
-@torch_alone
+@on_torch_alone
 @pytest.mark.parametrize("kind", ["tfrecord", "array_record"])
 def test_both_formats_give_the_same_pixels(kind, records, monkeypatch):
     roots, examples = records
@@ -140,7 +138,7 @@ def test_pixels_are_those_of_tensorflow(kind):
         np.testing.assert_array_equal(found, decode(stored, 3, **lossless).numpy())
 
 
-@torch_alone
+@on_torch_alone
 def test_broken_records(tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
     shards = {"train": [[(encoded(0), 0), (encoded(1)[:300], 1)]]}
@@ -158,7 +156,7 @@ def test_broken_records(tmp_path, monkeypatch):
         data.load("boxes", ("train",))
 
 
-@torch_alone
+@on_torch_alone
 def test_folders(folder):
     found = data.load(folder)
     assert found.title == folder and found.names == LABELS
@@ -180,7 +178,7 @@ def test_folders(folder):
     assert labels == [1]
 
 
-@torch_alone
+@on_torch_alone
 def test_wrong_folders(tmp_path):
     with pytest.raises(FileNotFoundError, match=f"needs {tmp_path}/train.*mkdir -p"):
         data.load(f"folder:{tmp_path}")
@@ -239,7 +237,7 @@ def test_a_run_without_tensorflow(tmp_path, monkeypatch):
     assert '"train_images": 8' in done.stdout
 
 
-@torch_alone
+@on_torch_alone
 def test_images_for_a_test_are_the_middle():
     ramp = np.broadcast_to(np.arange(40, dtype="uint8")[:, None, None] * 6, (2, 40, 40, 3))
     split = data.Split(np.ascontiguousarray(ramp), np.arange(2))
@@ -248,7 +246,7 @@ def test_images_for_a_test_are_the_middle():
     np.testing.assert_array_equal(half, ramp[:, 10:30, 10:30])
 
 
-@torch_alone
+@on_torch_alone
 @pytest.mark.parametrize(("old", "new"), [(32, 16), (20, 28), (32, 24)])
 def test_resize_is_that_of_keras(old, new):
     x = np.random.default_rng(0).integers(0, 256, (3, old, old, 2), "uint8")

@@ -2,14 +2,12 @@
 
 import json
 
-import keras
 import pytest
 
 from recipes import evidence
+from tests.backends import on_torch_alone
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "torch", reason="no backend has a part in it"
-)
+pytestmark = on_torch_alone
 BY_RECIPE = {experiment.recipe: experiment for experiment in evidence.EXPERIMENTS}
 FASHION, AIRBENCH, FLOWERS = "fashion_mnist_preact20", "cifar10_airbench", "flowers5_finetune"
 

@@ -17,10 +17,9 @@ from recipes.gan import card as gan_card
 from recipes.gan import evaluate, run
 from recipes.gan import ship as gan_ship
 from recipes.gan.recipe import GanRecipe
+from tests.backends import on_torch_alone
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "torch", reason="no backend has a part in it"
-)
+pytestmark = on_torch_alone
 
 
 @pytest.fixture

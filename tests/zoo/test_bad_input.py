@@ -17,6 +17,7 @@ from keras_attention import models, zoo
 from keras_attention.zoo import hub as hub_module
 from keras_attention.zoo.publishing import golden
 from tests import fake_hub
+from tests.backends import on_torch_alone
 
 TORCH = keras.backend.backend() == "torch"
 REPO = "someone/model"
@@ -363,7 +364,7 @@ def test_a_branch_that_moved_changes_no_pinned_commit(files, server):
     assert zoo.load(NAME, revision=commit).output_shape == (None, 3)
 
 
-@pytest.mark.skipif(not TORCH, reason="no backend has a part in it: asked of one")
+@on_torch_alone
 def test_a_torch_file_that_executes(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "net.pth").write_bytes(pickle.dumps({"fc.bias": Evil()}))

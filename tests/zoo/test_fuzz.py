@@ -8,7 +8,6 @@ import json
 import os
 import tracemalloc
 
-import keras
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -21,10 +20,9 @@ from keras_attention.zoo import convert, index
 from keras_attention.zoo.convert import rules
 from keras_attention.zoo.files import header, manifest, weights
 from keras_attention.zoo.foreign import authors, checkpoint, torch_file
+from tests.backends import on_torch_alone
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "torch", reason="no backend has a part in it: asked of one"
-)
+pytestmark = on_torch_alone
 
 COUNT = int(os.environ.get("KERAS_ATTENTION_FUZZ", 2000)) // 8
 MANY = settings(

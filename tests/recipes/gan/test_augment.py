@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from recipes.gan import augment, gradients
+from tests.backends import on_torch_alone
 
 SIDE = 8
 
@@ -71,7 +72,7 @@ def test_gradients_pass_through():
         assert abs(slope[place] - wanted) < 1e-4, place
 
 
-@pytest.mark.skipif(keras.backend.backend() != "torch", reason="NumPy alone")
+@on_torch_alone
 def test_the_draws_reach_their_ends():
     drawn = augment.draw(np.random.default_rng(0), 4000, 32)
     assert drawn.shape == (4000, len(augment.COLUMNS)) and drawn.dtype == "float32"

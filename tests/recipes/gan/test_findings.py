@@ -2,15 +2,11 @@
 
 import json
 
-import keras
-import pytest
-
 from recipes import evidence
 from recipes.gan import findings
+from tests.backends import on_torch_alone
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "torch", reason="no backend has a part in it"
-)
+pytestmark = on_torch_alone
 FASHION, SHAPES = findings.EXPERIMENTS
 
 

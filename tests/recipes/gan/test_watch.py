@@ -2,14 +2,14 @@
 
 import itertools
 
-import keras
 import numpy as np
 import pytest
 
 from recipes.gan import draws, grid, recipe, shapes, watch
+from tests.backends import on_torch_alone
 from tests.recipes.gan import nets
 
-pytestmark = pytest.mark.skipif(keras.backend.backend() != "torch", reason="NumPy alone")
+pytestmark = on_torch_alone
 
 
 def test_diversity_is_the_mean_distance():

@@ -23,12 +23,11 @@ from keras_attention.zoo.foreign import building, origin
 from keras_attention.zoo.hub.errors import UNWRITABLE
 from keras_attention.zoo.publishing import golden
 from tests import fake_hub
+from tests.backends import on_torch_alone
 from tests.fake_hub import disks
 
 pytestmark = [
-    pytest.mark.skipif(
-        keras.backend.backend() != "torch", reason="no backend has a part in it: asked of one"
-    ),
+    on_torch_alone,
     # The client's own, whenever it sends a file to LFS, and before a disk is full.
     pytest.mark.filterwarnings("ignore:Use 'content=<...>' to upload:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:Not enough free disk space to download:UserWarning"),
