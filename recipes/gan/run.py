@@ -216,14 +216,23 @@ def sample(generator: keras.Model, latents: np.ndarray, labels: np.ndarray) -> n
 
 
 def judged(generator: keras.Model, chosen: GanRecipe, classes: int, seed: int) -> dict:
-    """The shares of whole and of consistent samples, where the data set has a rule for them."""
+    """The shares of whole and of consistent samples, where the data set has a rule for them.
+
+    `of_whole` is the share of the whole ones that is consistent, and `by_chance` what it would be
+    if the halves of different samples were put together.
+    """
     if chosen.dataset != shapes.NAME or chosen.size != shapes.SIDE:
         return {}
     rng = np.random.default_rng([seed, draws.FIXED, 1])
     latents = rng.standard_normal((chosen.judged, chosen.latent), "float32")
     images = sample(generator, latents, np.zeros(chosen.judged, "int32"))
     whole, consistent = (float(found.mean()) for found in shapes.judge(images))
-    return {"whole": whole, "consistent": consistent, "of_whole": consistent / max(whole, 1e-9)}
+    return {
+        "whole": whole,
+        "consistent": consistent,
+        "of_whole": consistent / max(whole, 1e-9),
+        "by_chance": shapes.by_chance(images),
+    }
 
 
 def save_generator(path: pathlib.Path, average: keras.Model) -> None:

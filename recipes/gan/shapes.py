@@ -71,12 +71,32 @@ def judge(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     An image is whole if each half has one shape of one hue, and consistent if it is whole and the
     two hues are at most 20 degrees apart, which two that have nothing to do with each other are in
-    one image of nine.
+    one image of nine where all hues are equally frequent; `by_chance` is for others.
     """
+    whole, left, right = _halves(images)
+    return whole, whole & _alike(left, right)
+
+
+def by_chance(images: np.ndarray) -> float:
+    """The share that would be consistent of whole images with halves from different ones.
+
+    Who makes a few hues alone has consistent images without tying their halves together.
+    """
+    whole, left, right = _halves(images)
+    pairs = _alike(left[whole][:, None], right[whole])
+    others = ~np.eye(len(pairs), dtype=bool)
+    return float(pairs[others].mean()) if len(pairs) > 1 else 0.0
+
+
+def _halves(images: np.ndarray):
+    """Whether images are whole, and the hues of their left and right halves in turns."""
     left, right = (_half(half) for half in np.split(np.clip(images, -1, 1), 2, axis=2))
-    whole = left[0] & right[0]
-    turns = abs(left[1] - right[1])
-    return whole, whole & (np.minimum(turns, 1 - turns) <= APART)
+    return left[0] & right[0], left[1], right[1]
+
+
+def _alike(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    turns = abs(one - other)
+    return np.minimum(turns, 1 - turns) <= APART
 
 
 def _half(images: np.ndarray):

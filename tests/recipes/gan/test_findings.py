@@ -80,11 +80,14 @@ def test_the_gap_of_the_pairs(tmp_path):
     for seed, (plain, attention) in enumerate([(0.2, 0.5), (0.3, 0.7)]):
         for row, share in (("none", plain), ("sagan", attention)):
             more = {"whole": 0.5, "consistent": share / 2, "of_whole": share, "seed": seed}
+            more["by_chance"] = 0.1 if row == "none" else 0.1 + 0.1 * seed
             written(tmp_path, SHAPES, f"{row}_seed{seed}", **more)
     text = page(tmp_path)
-    assert "| sagan_seed1 | 50.0 % | 70.0 % |" in text
+    assert "| sagan_seed1 | 50.0 % | 70.0 % | 20.0 % |" in text
     # Gaps of 30 and 40 points: mean 35, deviation 7.07.
     assert "over 2 seeds: +35.0 points, standard deviation 7.1, so 4.9 of them." in text
+    # Gaps of 30 twice: no deviation, which is told as it is.
+    assert "beyond chance over 2 seeds: +30.0 points, standard deviation 0.0" in text
 
 
 def test_what_is_known_stays(tmp_path):

@@ -80,6 +80,23 @@ def test_the_rule_of_two_shapes():
     assert shapes.judge(two)[0].mean() < 0.9
 
 
+def test_what_would_agree_by_chance():
+    data = shapes.Shapes(500)
+    signed = data.take(np.arange(400))[0] / 127.5 - 1
+    assert abs(shapes.by_chance(signed) - 40 / 360) < 0.02
+    # Who makes one hue alone agrees always; an image's own halves have no part in it.
+    assert shapes.by_chance(np.repeat(signed[:1], 5, axis=0)) == 1
+    kind = np.array([[0, 8, 30, 13, 0.1], [0, 8, 30, 50, 0.1]])
+    apart = np.stack([kind, kind])
+    apart[1, :, 4] += 0.5  # the opposite hue
+    apart = shapes.draw(apart) / 127.5 - 1
+    assert shapes.judge(apart)[1].all() and shapes.by_chance(apart) == 0
+    three = np.concatenate([apart, apart[:1]])
+    assert shapes.by_chance(three) == 2 / 6
+    # Without two whole images there is nothing to exchange.
+    assert shapes.by_chance(np.concatenate([apart[:1], 0 * apart])) == 0
+
+
 def test_colours_are_those_of_hues():
     import colorsys
 
