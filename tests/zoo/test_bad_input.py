@@ -17,9 +17,8 @@ from keras_attention import models, zoo
 from keras_attention.zoo import hub as hub_module
 from keras_attention.zoo.publishing import golden
 from tests import fake_hub
-from tests.backends import on_torch_alone
+from tests.backends import ON_TORCH, on_torch_alone
 
-TORCH = keras.backend.backend() == "torch"
 REPO = "someone/model"
 NAME = f"hf://{REPO}"
 MANIFEST, WEIGHTS = "keras_attention.json", "model.safetensors"
@@ -31,7 +30,7 @@ MOST = 64_000_000  # bytes that a refusal may take
 @pytest.fixture(scope="module")
 def published(tmp_path_factory):
     """The files of a published model, by name."""
-    if not TORCH:
+    if not ON_TORCH:
         pytest.skip("no backend has a part in it: asked of one")
     folder = tmp_path_factory.mktemp("published") / "model"
     net = models.build("resnet18", num_classes=3, input_shape=(8, 8, 3), **OPTIONS)
