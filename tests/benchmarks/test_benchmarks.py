@@ -69,6 +69,7 @@ def test_the_engine_and_the_pipeline_are_timed():
     policy = keras.config.dtype_policy()
     found = engine.compare(2, 2, **narrow)
     keras.config.set_dtype_policy(policy)
+    assert np.exp(engine._log_ratios({"engine": [0.5], "bare": [1.0]})) == pytest.approx([2])
     assert found["low"] < found["ratio"] < found["high"] and found["cpu"] > 0
     slow = iter(lambda: time.sleep(0.002), 0)
     made, steps = pipeline.rates(slow, lambda: time.sleep(0.001), 3, 3)

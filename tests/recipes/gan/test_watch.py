@@ -72,6 +72,8 @@ def test_the_rule_of_two_shapes():
     assert whole.all() and 0.06 < consistent.mean() < 0.17
     noise = np.random.default_rng(0).normal(0, 0.1, signed.shape)
     assert shapes.judge(signed + noise)[1].mean() > 0.99
+    around = np.array([[[0, 8, 30, 13, 0.99], [0, 8, 30, 50, 0.01]]])
+    assert shapes.judge(shapes.draw(around) / 127.5 - 1)[1].all()
     half = signed.copy()
     half[:, :, 32:] = 0
     assert not shapes.judge(half)[0].any()
@@ -93,6 +95,9 @@ def test_what_would_agree_by_chance():
     assert shapes.judge(apart)[1].all() and shapes.by_chance(apart) == 0
     three = np.concatenate([apart, apart[:1]])
     assert shapes.by_chance(three) == 2 / 6
+    torn = kind.copy()
+    torn[1, 4] += 0.5
+    assert shapes.by_chance(shapes.draw(np.stack([torn, torn])) / 127.5 - 1) == 0
     # Without two whole images there is nothing to exchange.
     assert shapes.by_chance(np.concatenate([apart[:1], 0 * apart])) == 0
 
