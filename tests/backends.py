@@ -11,7 +11,8 @@ on_torch_alone = pytest.mark.skipif(
     not ON_TORCH, reason="no backend has a part in it: asked of one"
 )
 _elsewhere = pytest.mark.skipif(
-    not ON_TORCH, reason="its layers are tested on each backend, and `make parity` asks each"
+    not ON_TORCH,
+    reason="its layers are tested on each backend; `make parity` asks it of this one, for hours",
 )
 
 
