@@ -4,8 +4,7 @@ import pytest
 
 from keras_attention import explain, layers, models
 from keras_attention.explain import AttentionMap
-
-ON_TORCH = keras.backend.backend() == "torch"
+from tests.backends import on_torch_alone
 
 
 def pairwise(queries, keys, heads=1):
@@ -66,7 +65,7 @@ def test_bad_input(attention, options, message):
         explain.query_maps(attention, pixels, (8, 8), **options)
 
 
-@pytest.mark.skipif(not ON_TORCH, reason="what is drawn does not depend on the backend")
+@on_torch_alone
 def test_the_figure_of_a_generator(tmp_path):
     generator = models.build_generator("sagan32", width=2, latent=4, channels=1)
     image = models.sample(generator, 1, seed=0)[0]

@@ -10,9 +10,9 @@ import keras_attention as ka
 from recipes import data
 from recipes.gan import classifier, evaluate, run
 from recipes.gan.recipe import GanRecipe
+from tests.backends import on_torch_alone
 
-ON_TORCH = keras.backend.backend() == "torch"
-pytestmark = pytest.mark.skipif(not ON_TORCH, reason="nothing here depends on the backend")
+pytestmark = on_torch_alone
 
 CHOSEN = GanRecipe(dataset="generated", model="sagan32", steps=1, size=32, width=2, latent=4)
 

@@ -15,10 +15,10 @@ import keras_attention as ka
 from recipes.engine import state
 from recipes.gan import __main__ as command
 from recipes.gan import draws, recipe, run, watch
+from tests.backends import ON_TORCH, on_torch_alone
 from tests.recipes.gan import nets
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-ON_TORCH = keras.backend.backend() == "torch"
 
 
 def tiny(chosen, attention, classes, channels, seed, names=None):
@@ -106,7 +106,6 @@ def test_a_run_goes_on_where_it_stopped(small, whole, tmp_path, monkeypatch):
     assert_same_run(tmp_path, whole)
 
 
-@pytest.mark.skipif(not ON_TORCH, reason="a process of its own, on one backend")
 def test_a_killed_run_ends_as_another(small, whole, tmp_path):
     words = [sys.executable, "-c", PROCESS, str(tmp_path)]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
@@ -142,7 +141,7 @@ def test_a_loss_that_is_no_number_stops_with_its_step(small, tmp_path, capsys):
     assert not state.found(tmp_path)
 
 
-@pytest.mark.skipif(not ON_TORCH, reason="the log is NumPy's")
+@on_torch_alone
 def test_a_collapse_is_printed_and_logged(small, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(run, "sample", lambda *_: np.zeros((4, 8, 8, 3), "float32"))
     result = run.train(CHOSEN, 1, tmp_path)
@@ -169,7 +168,7 @@ def test_every_recipe_runs_quickly(name, tmp_path):
     assert (result["recipe"]["attention"] == "sagan") == (name in WITH_ATTENTION)
 
 
-@pytest.mark.skipif(not ON_TORCH, reason="the same on every backend")
+@on_torch_alone
 def test_a_finished_generator_is_loaded(tmp_path):
     chosen = recipe.find("fashion_mnist_sagan")(quick=True)
     gan = run.build(chosen, 10, 1, 0)
@@ -181,7 +180,7 @@ def test_a_finished_generator_is_loaded(tmp_path):
     np.testing.assert_array_equal(found, run.sample(gan.average, latents, labels))
 
 
-@pytest.mark.skipif(not ON_TORCH, reason="the same on every backend")
+@on_torch_alone
 def test_twins_start_alike():
     chosen = recipe.find("cifar10_sagan")(quick=True)
     gated, plain = (run.build(chosen.replace(attention=a), 10, 3, 5) for a in ("sagan", None))
@@ -208,7 +207,7 @@ def test_twins_start_alike():
         (["cifar10_sagan", "--set", "size=16"], "size must be 32"),
     ],
 )
-@pytest.mark.skipif(not ON_TORCH, reason="the same on every backend")
+@on_torch_alone
 def test_mistakes_on_the_command_line_are_one_line(words, message, capsys, tmp_path):
     assert command.main([*words, "--quick", "--output", str(tmp_path / "run")]) == 2
     error = capsys.readouterr().err
@@ -216,7 +215,7 @@ def test_mistakes_on_the_command_line_are_one_line(words, message, capsys, tmp_p
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.skipif(not ON_TORCH, reason="the same on every backend")
+@on_torch_alone
 def test_a_run_goes_on_unless_told_otherwise(tmp_path, monkeypatch):
     def train(chosen, seed, output, resume, save_every):
         given.append(resume)
@@ -229,7 +228,7 @@ def test_a_run_goes_on_unless_told_otherwise(tmp_path, monkeypatch):
     assert given == [True, True, False]
 
 
-@pytest.mark.skipif(not ON_TORCH, reason="the same on every backend")
+@on_torch_alone
 def test_a_dry_run_tells_the_time(small, capsys):
     words = ["cifar10_sagan_half", "--attention", "none", "--quick", "--dry-run"]
     for field in ("size=8", "latent=3", "conditional=False"):
