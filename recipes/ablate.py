@@ -2,7 +2,8 @@
 
 Run      python -m recipes.ablate cifar10_airbench --attention none,se,cbam,constant,wide --seeds 3
 Writes   runs/RECIPE/ROW_seedN for each run (one that is finished is not run again, one that was
-         interrupted goes on), and runs/RECIPE/table.json, table.md and table.png
+         interrupted goes on, and one with other fields than these is a mistake), and
+         runs/RECIPE/table.json, table.md and table.png
 
 The first row is what the others are compared with, seed by seed. "own" is the attention that the
 recipe's network has by itself, "none" takes that away too, "constant" is a gate of 0.25 that never
@@ -19,7 +20,7 @@ import sys
 
 import numpy as np
 
-from . import recipe
+from . import recipe, train
 from .engine import progress
 
 
@@ -27,11 +28,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     rows = options.attention.split(",")
     try:
-        recipe.find(options.recipe)
-    except ValueError as error:
+        train.resolved([options.recipe, *_changes(options)])
+    except (TypeError, ValueError) as error:
         print(f"ablate: {error}", file=sys.stderr)
         return 2
-    folder = pathlib.Path(options.output or f"runs/{options.recipe}")
+    folder = pathlib.Path(options.output or f"runs/{'quick/' * options.quick}{options.recipe}")
     for seed in range(options.seeds):  # so that each further seed completes a pair of all rows
         for row in rows:
             if not run(options, folder, row, seed):
@@ -47,13 +48,11 @@ def main(arguments: list[str] | None = None) -> int:
 def run(options, folder: pathlib.Path, row: str, seed: int) -> bool:
     """Train one row with one seed in a process of its own; whether that went well."""
     output = folder / f"{row}_seed{seed}"
-    if (output / "result.json").exists():
-        return True
-    command = [sys.executable, "-m", "recipes.train", options.recipe, "--seed", str(seed)]
-    command += ["--output", str(output), *(["--quick"] if options.quick else [])]
-    command += [] if row == "own" else ["--attention", row]
-    for field in options.set:
-        command += ["--set", field]
+    words = [options.recipe, "--seed", str(seed), "--output", str(output), *_changes(options)]
+    words += [] if row == "own" else ["--attention", row]
+    if (path := output / "result.json").exists():
+        return _is_of(path, words)
+    command = [sys.executable, "-m", "recipes.train", *words]
     print(f"{row}, seed {seed}: {output}", flush=True)
     output.mkdir(parents=True, exist_ok=True)
     with (output / "log.txt").open("a", encoding="utf-8") as log:
@@ -61,6 +60,22 @@ def run(options, folder: pathlib.Path, row: str, seed: int) -> bool:
     if status:
         print(f"ablate: {row}, seed {seed} ended with {status}: {output}/log.txt", file=sys.stderr)
     return status == 0
+
+
+def _changes(options) -> list[str]:
+    """The words of a command line that change the recipe of every row."""
+    changed = (word for field in options.set for word in ("--set", field))
+    return [*changed, *(["--quick"] if options.quick else [])]
+
+
+def _is_of(path: pathlib.Path, words: list[str]) -> bool:
+    """Whether a result is of the recipe that these words of a command line give."""
+    kept = json.loads(path.read_text("utf-8"))["recipe"]
+    was, now = recipe.differences(kept, train.resolved(words).told())
+    if was:
+        told = f"{path} was found with {was}. Give another --output. Received: {now}"
+        print(f"ablate: {told}", file=sys.stderr)
+    return not was
 
 
 def results(folder: pathlib.Path, row: str, seeds: int) -> list[dict]:
@@ -159,7 +174,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--attention", default="none,se,eca,cbam,constant,wide", metavar="ROWS")
     parser.add_argument("--seeds", type=int, default=3, help="how many, from 0 on")
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE")
-    parser.add_argument("--output", metavar="DIR", help="default: runs/RECIPE")
+    parser.add_argument(
+        "--output", metavar="DIR", help="default: runs/RECIPE; runs/quick/RECIPE with --quick"
+    )
     parser.add_argument("--quick", action="store_true", help="seconds, on generated images")
     return parser
 

@@ -130,9 +130,9 @@ def collected(runs: pathlib.Path, known: dict) -> dict[str, dict[str, dict]]:
     for experiment in EXPERIMENTS:
         own = dict(known.get(experiment.recipe, {}))
         for row in experiment.rows:
-            for path in sorted((runs / experiment.recipe).glob(f"{row}_seed*/result.json")):
-                result = json.loads(path.read_text("utf-8"))
-                own[path.parent.name] = provenance.kept(result, KEPT)
+            for path in provenance.finished(runs / experiment.recipe, row):
+                result = json.loads((path / "result.json").read_text("utf-8"))
+                own[path.name] = provenance.kept(result, KEPT)
         found[experiment.recipe] = own
     found[AUTHORS] = dict(known.get(AUTHORS, {}))
     for path in sorted((runs / AUTHORS).glob("seed*/result.json")):

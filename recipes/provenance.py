@@ -3,6 +3,7 @@
 import hashlib
 import importlib
 import json
+import pathlib
 import re
 from collections.abc import Sequence
 
@@ -14,6 +15,15 @@ def cells(result: dict) -> list[str]:
     commits = ", ".join(_short(commit) for commit in result.get("commits", [result["commit"]]))
     where = f"{result['hardware']}; {result['software']}"
     return [f"{result['hours']}", commits, where, f"`{result['command']}`"]
+
+
+def finished(folder: pathlib.Path, row: str) -> list[pathlib.Path]:
+    """The folders ROW_seedN with a result, by name; what is called otherwise was something else."""
+    return sorted(
+        path.parent
+        for path in folder.glob("*/result.json")
+        if re.fullmatch(rf"{re.escape(row)}_seed\d+", path.parent.name)
+    )
 
 
 def kept(result: dict, names: Sequence[str]) -> dict:

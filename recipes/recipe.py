@@ -4,7 +4,7 @@ import dataclasses
 import importlib
 import json
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Self, get_type_hints
 
 import typeguard
@@ -21,6 +21,9 @@ class Mistake(ValueError):
 
 class Fields:
     """What all recipes can do, of whatever fields: a base of frozen dataclasses."""
+
+    # Fields that no training step depends on, which a run that goes on may have otherwise.
+    LATER = ()
 
     def told(self) -> dict:
         """The fields as JSON has them; what has no such form is its text."""
@@ -41,6 +44,16 @@ class Fields:
                 told = " ".join(str(error).split())
                 raise TypeError(f"A recipe's {name}: {told}. Received: {name}={value!r}") from None
         return dataclasses.replace(self, **fields)
+
+
+def differences(kept: Mapping, told: Mapping, but: Sequence[str] = ()) -> tuple[str, str]:
+    """The fields of `told` that are others in `kept`, as "name=value, ..." there and here.
+
+    One that was not kept is no other.
+    """
+    names = [n for n, value in told.items() if n not in but and kept.get(n, value) != value]
+    was, now = (", ".join(f"{name}={one[name]!r}" for name in names) for one in (kept, told))
+    return was, now
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,6 +91,8 @@ class Recipe(Fields):
     Model. `pretrained` is a model of the zoo to start from, with a new classifier. `whiten` gives
     the first convolution of an airbench network the principal directions of the images' patches.
     """
+
+    LATER = ("test_crop", "test_views")
 
     dataset: str
     model: str

@@ -1,9 +1,10 @@
 """Train one recipe: `python -m recipes.train cifar10_resnet18w16 --attention cbam --seed 0`.
 
-Writes into --output: history.csv (a row per epoch), state-EPOCH-STEP.safetensors (to go on from),
-weights.safetensors and result.json (what was run, where, and the score of the last epoch); with
---tensorboard events for it in board/. Exit codes: 0, or 2 for a mistake in the command or missing
-data, or 3 where the loss was no number.
+Writes into --output: recipe.json (whose run this is), history.csv (a row per epoch),
+state-EPOCH-STEP.safetensors (to go on from), weights.safetensors and result.json (what was run,
+where, and the score of the last epoch); with --tensorboard events for it in board/. A run goes on
+from the state there with the recipe and the seed that it was begun with, and with no other. Exit
+codes: 0, or 2 for a mistake in the command or missing data, or 3 where the loss was no number.
 """
 
 import argparse
@@ -20,7 +21,7 @@ import keras_attention as ka
 
 from . import data, recipe
 from .data import augment
-from .engine import controls, distribute, macs, optimize, progress, run
+from .engine import controls, distribute, folder, macs, optimize, progress, run
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -40,7 +41,6 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"train: {error}", file=sys.stderr)
         return 2
     output = pathlib.Path(options.output or _default_output(options, chosen))
-    output.mkdir(parents=True, exist_ok=True)
     try:
         with devices.together(), data.unwrapped():
             result = run.train(
@@ -61,6 +61,11 @@ def main(arguments: list[str] | None = None) -> int:
     progress.write(output / "result.json", json.dumps(result, indent=1) + "\n")
     print(json.dumps(result))
     return 0
+
+
+def resolved(arguments: list[str]) -> recipe.Recipe:
+    """What would be run. Raises: TypeError or ValueError for a mistake in the recipe."""
+    return _chosen(_parser().parse_args(arguments))
 
 
 def _chosen(options) -> recipe.Recipe:
@@ -132,7 +137,7 @@ def field(text: str) -> tuple[str, object]:
 
 def _default_output(options, chosen: recipe.Recipe) -> str:
     row = options.attention or ("own" if controls.own(chosen) else "none")
-    return f"runs/{options.recipe}/{row}_seed{options.seed}{'_quick' if options.quick else ''}"
+    return folder.name(options.recipe, row, options.set, options.seed, options.quick)
 
 
 ATTENTION = (
@@ -146,7 +151,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--attention", help=ATTENTION)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE")
-    parser.add_argument("--output", metavar="DIR", help="default: runs/RECIPE/ROW_seedN")
+    parser.add_argument("--output", metavar="DIR", help=f"default: {folder.DEFAULT}")
     parser.add_argument(
         "--dry-run", action="store_true", help="print what would be run, and how long it would take"
     )

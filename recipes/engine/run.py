@@ -17,6 +17,7 @@ from . import (
     board,
     controls,
     distribute,
+    folder,
     macs,
     optimize,
     progress,
@@ -51,6 +52,7 @@ def train(
         optimize.compile_(model, chosen, steps)
         build_metrics(model, len(dataset.names))
         devices.prepare(model)
+        folder.claim(output, chosen, seed, resume, devices.first)
         position = _position(output, model, resume, devices)
         if (here := commit()) not in position.commits:
             position.commits.append(here)
@@ -103,8 +105,6 @@ def _position(output: pathlib.Path, model, resume: bool, devices) -> state.Posit
 
     Raises: ValueError where a process sees other states than the first.
     """
-    if not resume and devices.first:
-        state.clear(output)
     states = state.found(output) if resume else []
     for number in state.place(states[-1]) if states else (0, 0):
         if devices.from_first(number) != number:

@@ -1,9 +1,10 @@
 """Train one recipe: `python -m recipes.gan fashion_mnist_sagan --attention sagan --seed 0`.
 
-Writes into --output: log.csv, samples/ (grids of what the averaged generator makes), states to go
-on from, generator.safetensors (the averaged one) and result.json. A row of the log that shows a
-collapse has a warning, which is printed too. Exit codes: 0, or 2 for a mistake in the command or
-missing data, or 3 where a loss or its gradient was no number.
+Writes into --output: recipe.json (whose run this is), log.csv, samples/ (grids of what the averaged
+generator makes), states to go on from, with the same recipe and seed, generator.safetensors (the
+averaged one) and result.json. A row of the log that shows a collapse has a warning, which is
+printed too. Exit codes: 0, or 2 for a mistake in the command or missing data, or 3 where a loss or
+its gradient was no number.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import keras
 
 import keras_attention as ka
 
-from ..engine import progress
+from ..engine import folder, progress
 from ..engine import run as engine
 from ..train import field, literal
 from . import draws, recipe, run
@@ -32,7 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
         if options.dry_run:
             print(json.dumps(told(chosen), indent=1))
             return 0
-        output = pathlib.Path(options.output or _default_output(options))
+        words = (options.recipe, options.attention, options.set, options.seed, options.quick)
+        output = pathlib.Path(options.output or folder.name(*words))
         result = run.train(chosen, options.seed, output, options.resume, options.save_every)
     except (TypeError, ValueError, FileNotFoundError, FloatingPointError) as error:
         print(f"gan: {error}", file=sys.stderr)
@@ -84,11 +86,6 @@ def seconds_per_step(gan, split, classes: int, count: int = 5) -> float:
     return (time.perf_counter() - started) / count
 
 
-def _default_output(options) -> str:
-    quick = "_quick" if options.quick else ""
-    return f"runs/{options.recipe}/{options.attention}_seed{options.seed}{quick}"
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m recipes.gan", description=__doc__)
     parser.add_argument("recipe", help=f"one of: {', '.join(recipe.names())}")
@@ -97,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE")
-    parser.add_argument("--output", metavar="DIR", help="default: runs/RECIPE/ATTENTION_seedN")
+    parser.add_argument("--output", metavar="DIR", help=f"default: {folder.DEFAULT}")
     parser.add_argument(
         "--dry-run", action="store_true", help="print what would be run, and how long it would take"
     )

@@ -54,12 +54,12 @@ def collected(runs: pathlib.Path, known: dict) -> dict[str, dict[str, dict]]:
     for experiment in EXPERIMENTS:
         own = dict(known.get(experiment.recipe, {}))
         for row in ROWS:
-            for path in sorted((runs / experiment.recipe).glob(f"{row}_seed*/result.json")):
-                one = provenance.kept(json.loads(path.read_text("utf-8")), KEPT)
-                score = path.with_name("score.json")
-                if score.is_file():
+            for path in provenance.finished(runs / experiment.recipe, row):
+                result = json.loads((path / "result.json").read_text("utf-8"))
+                one = provenance.kept(result, KEPT)
+                if (score := path / "score.json").is_file():
                     one["score"] = json.loads(score.read_text("utf-8"))
-                own[path.parent.name] = one
+                own[path.name] = one
         found[experiment.recipe] = own
     return found
 

@@ -35,6 +35,8 @@ class GanRecipe(recipe.Fields):
     has a rule that tells good samples, `judged` of them are asked for at the end.
     """
 
+    LATER = ("steps", "log_every", "sample_every", "judged")
+
     dataset: str
     model: str
     steps: int

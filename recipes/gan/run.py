@@ -12,7 +12,7 @@ from keras import ops
 
 import keras_attention as ka
 
-from ..engine import controls, fused, progress, seeds, state
+from ..engine import controls, folder, fused, progress, seeds, state
 from ..engine import run as engine
 from . import draws, grid, shapes, watch
 from .model import NETWORKS, Gan, Steps
@@ -31,9 +31,7 @@ def train(
     title, classes, split = draws.load(chosen)
     fixed = draws.fixed(split, chosen, classes, seed)
     gan = build(chosen, classes, fixed[2].shape[-1], seed)
-    output.mkdir(parents=True, exist_ok=True)
-    if not resume:
-        state.clear(output)
+    folder.claim(output, chosen, seed, resume)
     position = state.restore(output, gan)
     if (here := engine.commit()) not in position.commits:
         position.commits.append(here)

@@ -25,6 +25,7 @@ def finished(folder, row, seed, accuracy):
     told = {
         "accuracy": accuracy, "parameters": 1000, "gmacs": 0.5, "images_per_second": 10.0,
         "hours": 0.1, "commit": "abc", "hardware": "two cores", "dataset": "generated",
+        "recipe": {"momentum": 0.85, "attention": None if row == "none" else row},
     }  # fmt: skip
     (folder / f"{row}_seed{seed}").mkdir(parents=True)
     (folder / f"{row}_seed{seed}" / "result.json").write_text(json.dumps(told), "utf-8")
@@ -44,6 +45,25 @@ def test_finished_runs_are_not_run_again(tmp_path, monkeypatch, capsys):
     table = json.loads((tmp_path / "table.json").read_text("utf-8"))
     assert table[1]["accuracy"] == [0.52, 0.61, 0.73] and table[1]["commits"] == ["abc"]
     assert (tmp_path / "table.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_a_result_of_another_recipe_is_no_row(tmp_path, capsys):
+    finished(tmp_path, "none", 0, 0.5)
+    words = ["cifar10_airbench", "--attention", "none", "--output", str(tmp_path)]
+    assert ablate.main([*words, "--seeds", "1", "--set", "momentum=0.8"]) == 1
+    error = capsys.readouterr().err
+    assert "was found with momentum=0.85" in error and "Received: momentum=0.8\n" in error
+    assert not (tmp_path / "table.json").exists()
+
+
+def test_quick_runs_have_a_folder_of_their_own(monkeypatch):
+    folders = []
+    monkeypatch.setattr(ablate, "run", lambda _, folder, *__: folders.append(folder))
+    for words in ([], ["--quick"]):
+        assert ablate.main(["cifar10_airbench", *words]) == 1
+    assert [str(folder) for folder in folders] == [
+        "runs/cifar10_airbench", "runs/quick/cifar10_airbench",
+    ]  # fmt: skip
 
 
 def test_own_attention_is_what_no_word_gives(tmp_path, monkeypatch):
@@ -77,3 +97,5 @@ def test_a_run_that_fails_stops_it(tmp_path, capsys):
     assert "cbma, seed 0 ended with 2" in capsys.readouterr().err
     assert "Did you mean 'cbam'" in (tmp_path / "cbma_seed0" / "log.txt").read_text("utf-8")
     assert ablate.main(["cifar10_airbenhc"]) == 2
+    assert ablate.main(["cifar10_airbench", "--set", "momentm=1"]) == 2
+    assert "Did you mean 'momentum'" in capsys.readouterr().err

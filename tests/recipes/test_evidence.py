@@ -38,7 +38,9 @@ def test_the_page_is_that_of_the_results():
 
 
 def test_results_are_collected_and_kept(tmp_path):
-    written(tmp_path, FASHION, none=[0.95], other=[0.1])
+    written(tmp_path, FASHION, none=[0.95], other=[0.1], **{"none_momentum=0.5": [0.2]})
+    (tmp_path / FASHION / "none_seed0").rename(tmp_path / FASHION / "none_seed1_old")
+    written(tmp_path, FASHION, none=[0.95])
     old = {FASHION: {"se_seed0": {"accuracy": 0.9}, "none_seed0": {"accuracy": 0.1}}}
     found = evidence.collected(tmp_path, old)[FASHION]
     assert set(found) == {"none_seed0", "se_seed0"}

@@ -44,7 +44,7 @@ def test_every_recipe_runs_quickly(name, tmp_path):
     assert f"seed 3: {result['accuracy']:.2%} of 64 test images right" in result["summary"]
     rows = (tmp_path / "history.csv").read_text("utf-8").splitlines()
     assert rows[0] == "epoch,size,loss,accuracy,learning_rate,seconds" and len(rows) == 3
-    kept = {"history.csv", "result.json", "weights.safetensors"}
+    kept = {"recipe.json", "history.csv", "result.json", "weights.safetensors"}
     states = {path.name for path in state.found(tmp_path)}
     assert {path.name for path in tmp_path.iterdir()} == kept | states
     assert states == {"state-00001-0000000.safetensors", "state-00002-0000000.safetensors"}

@@ -59,7 +59,7 @@ def test_a_run_goes_on_where_it_stopped(at, net, tmp_path, monkeypatch):
 
 
 @on_torch_alone
-def test_no_resume_begins_anew(tmp_path):
+def test_no_resume_begins_anew(tmp_path, capsys):
     net = "model_options={'width': 2, 'stem': 'small'}"
     words = ["cifar10_resnet18w16", "--quick", "--set", net, "--set", "sizes=((1, 8),)"]
     words += ["--output", str(tmp_path)]
@@ -69,7 +69,11 @@ def test_no_resume_begins_anew(tmp_path):
         return (tmp_path / "weights.safetensors").read_bytes()
 
     first = weights()
-    assert weights("--seed", "1", "--resume") == first  # the run in the folder is finished
+    assert weights("--resume") == first  # the run in the folder is finished
+    capsys.readouterr()
+    assert train.main([*words, "--seed", "1"]) == 2
+    error = capsys.readouterr().err
+    assert "was begun with seed=0" in error and error.count("\n") == 1
     assert weights("--seed", "1", "--no-resume") != first
     assert len((tmp_path / "history.csv").read_text("utf-8").splitlines()) == 2
 

@@ -119,7 +119,7 @@ def test_what_a_run_leaves(small, whole):
     names = {str(path.relative_to(whole)) for path in whole.rglob("*") if path.is_file()}
     states = {f"state-00000-000000{step}.safetensors" for step in (4, 5)}
     grids = {f"samples/step-000000{step}.png" for step in (2, 4, 5)}
-    assert names == {"log.csv", "generator.safetensors", *states, *grids}
+    assert names == {"recipe.json", "log.csv", "generator.safetensors", *states, *grids}
     model = nets.generator("average")
     saved = load_file(whole / "generator.safetensors")
     kept = load_file(state.found(whole)[-1])
