@@ -17,6 +17,7 @@ import os
 import pathlib
 import subprocess
 import sys
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -124,8 +125,11 @@ def paired(differences: np.ndarray) -> dict:
     return {"mean": mean, "low": mean - reach, "high": mean + reach, "pairs": count}
 
 
-def markdown(table: list[dict]) -> str:
-    """The table for people: accuracies and differences in points."""
+def markdown(table: list[dict], speed: Mapping[str, Mapping] | None = None) -> str:
+    """The table for people: accuracies and differences in points.
+
+    Images a second are those of the runs, or of `speed` by row where that is given.
+    """
     lines = [
         "| attention | accuracy, % | paired difference (95 %) | parameters | GMACs | images/s |",
         "|---|---|---|---|---|---|",
@@ -133,9 +137,11 @@ def markdown(table: list[dict]) -> str:
     for row in table:
         spread = "" if row["sd"] is None else f" ± {100 * row['sd']:.2f}"
         gmacs = "-" if row["gmacs"] is None else f"{row['gmacs']:.4f}"
+        one = row if speed is None else speed.get(row["attention"], {})
+        rate = f"{one['images_per_second']:.0f}" if one else "-"
         lines.append(
             f"| {row['attention']} | {100 * row['mean']:.2f}{spread} | {_told(row['difference'])} "
-            f"| {row['parameters']:,} | {gmacs} | {row['images_per_second']:.0f} |"
+            f"| {row['parameters']:,} | {gmacs} | {rate} |"
         )
     seeds = len(table[0]["accuracy"])
     lines += ["", f"{table[0]['dataset']}, {seeds} seed{'s' * (seeds > 1)}, last epoch."]

@@ -1,8 +1,9 @@
 """What the runs found: docs/evidence.json from their folders, and docs/evidence.md from it.
 
 Run      python -m recipes.evidence [--runs runs]
-Reads    RUNS/RECIPE/ROW_seedN/result.json, as `recipes.ablate` leaves them, and of generators
-         score.json too; what docs/evidence.json has already stays where there is no such folder
+Reads    RUNS/RECIPE/ROW_seedN/result.json, as `recipes.ablate` leaves them, of generators
+         score.json too, and RUNS/RECIPE/speed.json, which `benchmarks.rows` prints; what
+         docs/evidence.json has already stays where there is no such file
 Writes   docs/evidence.json, docs/evidence.md and a plot for each table in docs/evidence/
 
 No attention is compared with a plain network before that one reproduces its reference: a published
@@ -62,8 +63,7 @@ EXPERIMENTS = (
         "a point: all three pairs are below the plain network, by 0.62, 0.70 and 0.37 points, "
         "which is more than was expected. Whether that is what it computes, or the gate of 0.25 "
         "that it starts with and that ten epochs may be too few to leave, is for the row "
-        "`constant` to tell, which was not run. Images per second are those of a machine that did "
-        "other work beside.",
+        "`constant` to tell, which was not run.",
     ),
     Experiment(
         "fashion_mnist_preact20_short",
@@ -99,6 +99,8 @@ EXPERIMENTS = (
 ANCHOR, ANCHOR_RANGE, ANCHOR_SEEDS = 5.04, (4.75, 5.35), 3
 # The published accuracy of the plain fast network on the lossless CIFAR-10, mean of 1,000 runs.
 LOSSLESS = 94.01
+# How fast the rows are side by side, by recipe. The runs did other work beside, each its own.
+SPEED = "speed"
 # The results of recipes.airbench_authors, and how many points ours may be from them.
 AUTHORS, AUTHORS_RANGE = "airbench_authors", 0.5
 
@@ -134,6 +136,10 @@ def collected(runs: pathlib.Path, known: dict) -> dict[str, dict[str, dict]]:
                 result = json.loads((path / "result.json").read_text("utf-8"))
                 own[path.name] = provenance.kept(result, KEPT)
         found[experiment.recipe] = own
+    found[SPEED] = dict(known.get(SPEED, {}))
+    for experiment in EXPERIMENTS:
+        if (path := runs / experiment.recipe / "speed.json").is_file():
+            found[SPEED][experiment.recipe] = json.loads(path.read_text("utf-8"))
     found[AUTHORS] = dict(known.get(AUTHORS, {}))
     for path in sorted((runs / AUTHORS).glob("seed*/result.json")):
         result = json.loads(path.read_text("utf-8"))
@@ -282,7 +288,9 @@ def _section(results: dict, experiment: Experiment) -> str:
     elif not printable(results, experiment):
         parts.append(f"{count} runs finished; compared when the anchor holds.")
     else:
-        parts.append(ablate.markdown(ablate.tabulate(rows)).strip())
+        speed = results.get(SPEED, {}).get(experiment.recipe, {"rows": {}})
+        parts.append(ablate.markdown(ablate.tabulate(rows), speed["rows"]).strip())
+        parts += [_speed(speed)] if speed["rows"] else []
         if len(rows) > 1:
             parts.append(f"![accuracies](evidence/{experiment.recipe}.png)")
         parts += [experiment.reading] if experiment.reading else []
@@ -293,6 +301,21 @@ def _section(results: dict, experiment: Experiment) -> str:
     if lines:
         parts.append("\n".join([TABLE, *lines]))
     return "\n\n".join(parts)
+
+
+def _speed(speed: dict) -> str:
+    """How the images a second of a table were measured, and the ratios that count."""
+    told = [
+        f"{row}, {one['ratio']:.3f} times ({one['low']:.3f} to {one['high']:.3f})"
+        for row, one in speed["rows"].items()
+        if "ratio" in one
+    ]
+    return (
+        f"Images a second are of training steps side by side, in {speed['rounds']} rounds "
+        f"(`{speed['command']}`; {speed['hardware']}; {speed['software']}; commit "
+        f"{provenance.short(speed['commit'])}). As long as a step of "
+        f"{next(iter(speed['rows']))} is one of {', '.join(told)}, with intervals of 95 %."
+    )
 
 
 TABLE = f"| run | accuracy, % | {provenance.COLUMNS} |\n|---|---|---|---|---|---|"

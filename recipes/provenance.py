@@ -12,7 +12,7 @@ COLUMNS = "hours | commit | on | command"
 
 def cells(result: dict) -> list[str]:
     """The cells of COLUMNS."""
-    commits = ", ".join(_short(commit) for commit in result.get("commits", [result["commit"]]))
+    commits = ", ".join(short(commit) for commit in result.get("commits", [result["commit"]]))
     where = f"{result['hardware']}; {result['software']}"
     return [f"{result['hours']}", commits, where, f"`{result['command']}`"]
 
@@ -52,6 +52,7 @@ def expected(module: str) -> str:
     return f"Expected, before the runs: {told}."
 
 
-def _short(commit: str) -> str:
+def short(commit: str) -> str:
+    """A commit as a table has it."""
     name, plus, changed = commit.partition("+")
     return name[:9] + plus + changed

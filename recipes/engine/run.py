@@ -84,12 +84,9 @@ def train(
         "parameters": controls.parameters(model),
         "gmacs": multiplied and round(multiplied / 1e9, 5),
         "recipe": chosen.told(),
-        "commit": position.commits[-1],
+        **made_by(position.commits[-1]),
         "commits": position.commits,
-        "hardware": hardware(),
         "distribution": devices.told(),
-        "software": f"keras {keras.__version__}, {keras.backend.backend()} backend, "
-        f"python {platform.python_version()}",
     }
 
 
@@ -194,6 +191,16 @@ def save_weights(path: pathlib.Path, model: keras.Model, devices=distribute.ONE)
     beside = path.with_suffix(".part")
     save_file(arrays, beside)
     os.replace(beside, path)
+
+
+def made_by(at: str | None = None) -> dict[str, str]:
+    """Where a number comes from: the commit, this one if not told, the machine and the software."""
+    return {
+        "commit": commit() if at is None else at,
+        "hardware": hardware(),
+        "software": f"keras {keras.__version__}, {keras.backend.backend()} backend, "
+        f"python {platform.python_version()}",
+    }
 
 
 def hardware() -> str:

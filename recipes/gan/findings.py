@@ -9,6 +9,7 @@ import numpy as np
 from keras_attention import metrics
 
 from .. import provenance
+from . import shapes
 
 KEPT = (
     "whole", "consistent", "of_whole", "by_chance", "last", "warnings", "seed", "steps", "hours",
@@ -154,16 +155,30 @@ def _judged(judged: dict) -> str:
     ]
     for key in sorted(judged):
         one = judged[key]
-        cells = [f"{100 * one[name]:.1f} %" for name in ("whole", "of_whole", "by_chance")]
-        lines.append(f"| {key} | {' | '.join(cells)} |")
+        names = ("whole", *(("of_whole", "by_chance") if _sound(one) else ()))
+        cells = [f"{100 * one[name]:.1f} %" for name in names]
+        lines.append(f"| {key} | {' | '.join([*cells, '-', '-'][:3])} |")
     return "\n".join(lines)
 
 
+def _sound(one: dict) -> bool:
+    return one["whole"] >= shapes.ENOUGH
+
+
 def _gap(judged: dict) -> str:
-    """The paired differences in standard deviations over the seeds, of two pairs at least."""
-    share = {key: one["of_whole"] for key, one in judged.items()}
-    beyond = {key: one["of_whole"] - one["by_chance"] for key, one in judged.items()}
-    told = [_paired("Attention less none", share)]
+    """The paired differences in standard deviations over the seeds, of two pairs at least.
+
+    A run that makes hardly any whole samples is in no pair, which is told.
+    """
+    sound = {key: one for key, one in judged.items() if _sound(one)}
+    share = {key: one["of_whole"] for key, one in sound.items()}
+    beyond = {key: one["of_whole"] - one["by_chance"] for key, one in sound.items()}
+    told = [
+        f"Of {key} fewer than {100 * shapes.ENOUGH:.0f} % of the samples are whole, so it is in no "
+        "pair."
+        for key in sorted(judged.keys() - sound.keys())
+    ]
+    told += [_paired("Attention less none", share)]
     told.append(_paired("The same of what is beyond chance", beyond))
     return " ".join(line for line in told if line)
 

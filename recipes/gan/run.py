@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import platform
 import time
 from collections.abc import Sequence
 
@@ -54,11 +53,8 @@ def train(
         "images_per_second": round(shown / max(seconds, 1e-9), 1),
         "parameters": parameters(gan),
         "recipe": chosen.told(),
-        "commit": position.commits[-1],
+        **engine.made_by(position.commits[-1]),
         "commits": position.commits,
-        "hardware": engine.hardware(),
-        "software": f"keras {keras.__version__}, {keras.backend.backend()} backend, "
-        f"python {platform.python_version()}",
     }
 
 
@@ -217,7 +213,7 @@ def judged(generator: keras.Model, chosen: GanRecipe, classes: int, seed: int) -
     """The shares of whole and of consistent samples, where the data set has a rule for them.
 
     `of_whole` is the share of the whole ones that is consistent, and `by_chance` what it would be
-    if the halves of different samples were put together.
+    if the halves of different samples were put together; both None where hardly any is whole.
     """
     if chosen.dataset != shapes.NAME or chosen.size != shapes.SIDE:
         return {}
@@ -228,8 +224,8 @@ def judged(generator: keras.Model, chosen: GanRecipe, classes: int, seed: int) -
     return {
         "whole": whole,
         "consistent": consistent,
-        "of_whole": consistent / max(whole, 1e-9),
-        "by_chance": shapes.by_chance(images),
+        "of_whole": consistent / whole if whole >= shapes.ENOUGH else None,
+        "by_chance": shapes.by_chance(images) if whole >= shapes.ENOUGH else None,
     }
 
 

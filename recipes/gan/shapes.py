@@ -15,6 +15,8 @@ GREY = 128
 # What the rule asks for: saturated pixels in a half, how alike their hues are (1 for all the same),
 # and how far apart, in turns, the hues of the halves may be.
 PIXELS, ALIKE, APART = (60, 450), 0.9, 20 / 360
+# Where a smaller share of the images is whole, their colours tell nothing of who made them.
+ENOUGH = 0.05
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """What is timed side by side computes the same, and the stopwatch works."""
 
+import functools
 import math
 import time
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from benchmarks import engine, fused, hashing, memory, pipeline, timing
+from benchmarks import engine, fused, hashing, memory, pipeline, rows, timing
 from benchmarks import layers as tables
 from benchmarks.peers import PEERS
 from keras_attention import layers
@@ -52,6 +53,37 @@ def test_a_slower_function_takes_longer():
 
 def test_a_table():
     assert tables.table(("a", "b"), [(1, "x")]) == "| a | b |\n| --- | --- |\n| 1 | x |\n"
+
+
+def test_rows_are_compared_with_the_first():
+    # As fast as the first in the mean, where the machine halved its speed in the second round.
+    found = rows.summary(
+        {"none": [1.0, 2.0, 1.0], "se": [1.25, 2.5, 1.25], "wide": [2.0, 1.0, 1.0]},
+        {"none": 10, "se": 20, "wide": 10},
+    )
+    assert found["none"] == {"images_per_second": 10.0}
+    assert found["se"]["images_per_second"] == 16.0
+    assert found["se"]["ratio"] == found["se"]["low"] == found["se"]["high"] == 1.25
+    assert found["wide"]["low"] < found["wide"]["ratio"] == 1.0 < found["wide"]["high"]
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="asked once")
+def test_steps_of_all_rows_are_timed(capsys):
+    narrow = ["--set", "model_options={'width': 2, 'stem': 'small'}", "--quick"]
+    policy = keras.config.dtype_policy()
+    found = rows.compare("cifar10_resnet18w16", ["none", "eca", "constant"], 2, *narrow)
+    keras.config.set_dtype_policy(policy)
+    assert list(found) == ["none", "eca", "constant"]
+    assert all(one["images_per_second"] > 0 for one in found.values())
+    assert found["eca"]["low"] < found["eca"]["ratio"] < found["eca"]["high"]
+
+
+def test_each_function_runs_in_each_round():
+    called = []
+    functions = {name: functools.partial(called.append, name) for name in "abc"}
+    found = timing.alternating(functions, 2, seconds=0)
+    assert {name: len(times) for name, times in found.items()} == dict.fromkeys("abc", 2)
+    assert "".join(called[-6:]) == "cbaabc"
 
 
 def test_what_a_hash_adds():

@@ -114,6 +114,26 @@ def test_pairs_stand_in_the_table(tmp_path):
     assert "| pretrained | 71.00 ± 1.41 | +10.00 (+10.00 to +10.00) |" in page
 
 
+def test_the_speed_is_that_of_rows_side_by_side(tmp_path):
+    written(tmp_path, FLOWERS, scratch=[0.6, 0.62], pretrained=[0.7, 0.72])
+    row = "| scratch | 61.00 ± 1.41 | - | 1,000 | 0.5000 |"
+    assert f"{row} - |" in evidence.page(evidence.collected(tmp_path, {}))
+    speed = {
+        "rows": {
+            "scratch": {"images_per_second": 123.4},
+            "pretrained": {"images_per_second": 100.2, "ratio": 1.2342, "low": 1.2, "high": 1.3},
+        },
+        "rounds": 7, "command": "python -m benchmarks.rows x", "commit": "c" * 40 + "+changes",
+        "hardware": "two cores", "software": "keras",
+    }  # fmt: skip
+    (tmp_path / FLOWERS / "speed.json").write_text(json.dumps(speed), "utf-8")
+    results = evidence.collected(tmp_path, {})
+    page = evidence.page(evidence.collected(tmp_path / "none", results))
+    assert f"{row} 123 |" in page and "0.5000 | 100 |" in page
+    assert "a step of scratch is one of pretrained, 1.234 times (1.200 to 1.300)" in page
+    assert "in 7 rounds (`python -m benchmarks.rows x`; two cores; keras; commit ccccccccc" in page
+
+
 def test_expectations_are_those_of_the_recipes():
     page = evidence.page({})
     assert "within 0.3 points of it (a null)." in page and "no seed is finished" in page

@@ -90,6 +90,18 @@ def test_the_gap_of_the_pairs(tmp_path):
     assert "beyond chance over 2 seeds: +30.0 points, standard deviation 0.0" in text
 
 
+def test_a_run_that_failed_is_in_no_pair(tmp_path):
+    for seed, (whole, plain) in enumerate([(0.5, 0.2), (0.049, 0.0), (0.05, 0.4)]):
+        for row, share in (("none", plain), ("sagan", 0.6)):
+            more = {"whole": whole if row == "none" else 0.5, "of_whole": share, "by_chance": 0.1}
+            written(tmp_path, SHAPES, f"{row}_seed{seed}", **more)
+    text = page(tmp_path)
+    assert "| none_seed1 | 4.9 % | - | - |" in text and "| none_seed2 | 5.0 % | 40.0 %" in text
+    assert "Of none_seed1 fewer than 5 % of the samples are whole, so it is in no pair." in text
+    # Gaps of 40 and 20 points, without that of 60.
+    assert "Attention less none over 2 seeds: +30.0 points, standard deviation 14.1" in text
+
+
 def test_what_is_known_stays(tmp_path):
     known = {FASHION.recipe: {"none_seed0": {"steps": 3}}}
     written(tmp_path, FASHION, "sagan_seed0")

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from recipes.gan import draws, grid, recipe, shapes, watch
+from recipes.gan import draws, grid, recipe, run, shapes, watch
 from tests.backends import on_torch_alone
 from tests.recipes.gan import nets
 
@@ -100,6 +100,16 @@ def test_what_would_agree_by_chance():
     assert shapes.by_chance(shapes.draw(np.stack([torn, torn])) / 127.5 - 1) == 0
     # Without two whole images there is nothing to exchange.
     assert shapes.by_chance(np.concatenate([apart[:1], 0 * apart])) == 0
+
+
+@pytest.mark.parametrize(("whole", "told"), [(4, None), (5, 1.0)])
+def test_hardly_any_whole_sample_tells_nothing(whole, told, monkeypatch):
+    signed = shapes.Shapes(500).take(np.arange(100))[0] / 127.5 - 1
+    signed[whole:] = 0
+    monkeypatch.setattr(run, "sample", lambda *_: signed)
+    found = run.judged(None, recipe.find("two_shapes_sagan")(), 0, 0)
+    assert found["whole"] == found["consistent"] == whole / 100
+    assert found["of_whole"] == told and (found["by_chance"] is None) == (told is None)
 
 
 def test_colours_are_those_of_hues():
