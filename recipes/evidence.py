@@ -306,15 +306,15 @@ def _section(results: dict, experiment: Experiment) -> str:
 def _speed(speed: dict) -> str:
     """How the images a second of a table were measured, and the ratios that count."""
     told = [
-        f"{row}, {one['ratio']:.3f} times ({one['low']:.3f} to {one['high']:.3f})"
+        f"one of {row} {one['ratio']:.3f} times ({one['low']:.3f} to {one['high']:.3f})"
         for row, one in speed["rows"].items()
         if "ratio" in one
     ]
     return (
         f"Images a second are of training steps side by side, in {speed['rounds']} rounds "
         f"(`{speed['command']}`; {speed['hardware']}; {speed['software']}; commit "
-        f"{provenance.short(speed['commit'])}). As long as a step of "
-        f"{next(iter(speed['rows']))} is one of {', '.join(told)}, with intervals of 95 %."
+        f"{provenance.short(speed['commit'])}). Beside a step of "
+        f"{next(iter(speed['rows']))} takes {', '.join(told)} as long, with intervals of 95 %."
     )
 
 

@@ -130,7 +130,7 @@ def test_the_speed_is_that_of_rows_side_by_side(tmp_path):
     results = evidence.collected(tmp_path, {})
     page = evidence.page(evidence.collected(tmp_path / "none", results))
     assert f"{row} 123 |" in page and "0.5000 | 100 |" in page
-    assert "a step of scratch is one of pretrained, 1.234 times (1.200 to 1.300)" in page
+    assert "a step of scratch takes one of pretrained 1.234 times (1.200 to 1.300) as long" in page
     assert "in 7 rounds (`python -m benchmarks.rows x`; two cores; keras; commit ccccccccc" in page
 
 
