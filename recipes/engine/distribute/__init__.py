@@ -1,9 +1,8 @@
 """Several devices and hosts, with the engine that each backend has for them.
 
 JAX `keras.distribution`, TensorFlow `tf.distribute`, torch `torch.distributed`. On all of them a
-run sees the same batches as on one device: every process makes the whole batch, which depends on
-the seed, the epoch and the step alone, and trains on its part of it. docs/scaling.md has the
-commands.
+run sees the same batches as on one device, which depend on the seed, the epoch and the step alone:
+every process makes its own part of each and trains on that. docs/scaling.md has the commands.
 """
 
 import keras
