@@ -4,7 +4,8 @@ Run      python -m recipes.evidence [--runs runs]
 Reads    RUNS/RECIPE/ROW_seedN/result.json, as `recipes.ablate` leaves them, of generators
          score.json too, and RUNS/RECIPE/speed.json, which `benchmarks.rows` prints; what
          docs/evidence.json has already stays where there is no such file
-Writes   docs/evidence.json, docs/evidence.md and a plot for each table in docs/evidence/
+Writes   docs/evidence.json, docs/evidence.md and a plot for each table in docs/evidence/; nothing
+         where the seeds of a row were trained by different recipes, which ends with 2
 
 No attention is compared with a plain network before that one reproduces its reference: a published
 figure, or what its authors' own code reaches on the same images (`ANCHORS`). Expectations are those
@@ -115,6 +116,11 @@ def main(arguments: list[str] | None = None) -> int:
     results = collected(
         options.runs or pathlib.Path("runs"), json.loads(RESULTS.read_text("utf-8"))
     )
+    for title in (e.recipe for e in (*EXPERIMENTS, *findings.EXPERIMENTS)):
+        if rows := provenance.mixed(results[title]):
+            told = f"seeds of one row must be of one recipe. Received: {title}, {', '.join(rows)}"
+            print(f"evidence: {told}", file=sys.stderr)
+            return 2
     progress.write(RESULTS, json.dumps(results, indent=1) + "\n")
     progress.write(PAGE, page(results))
     PLOTS.mkdir(exist_ok=True)

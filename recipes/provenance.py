@@ -5,7 +5,7 @@ import importlib
 import json
 import pathlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 COLUMNS = "hours | commit | on | command"
 
@@ -24,6 +24,14 @@ def finished(folder: pathlib.Path, row: str) -> list[pathlib.Path]:
         for path in folder.glob("*/result.json")
         if re.fullmatch(rf"{re.escape(row)}_seed\d+", path.parent.name)
     )
+
+
+def mixed(own: Mapping[str, Mapping]) -> list[str]:
+    """The rows of one experiment, "ROW_seedN", whose seeds were of several recipes."""
+    recipes: dict[str, set] = {}
+    for key, result in own.items():
+        recipes.setdefault(key.rpartition("_seed")[0], set()).add(result["recipe_sha256"])
+    return sorted(row for row, hashes in recipes.items() if len(hashes) > 1)
 
 
 def kept(result: dict, names: Sequence[str]) -> dict:

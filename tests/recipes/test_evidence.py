@@ -89,6 +89,19 @@ def test_a_mistyped_folder_is_told(tmp_path, capsys):
     assert "rnus" in capsys.readouterr().err
 
 
+def test_seeds_of_different_recipes_are_no_row(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(evidence, "RESULTS", tmp_path / "evidence.json")
+    evidence.RESULTS.write_text("{}", "utf-8")
+    written(tmp_path, AIRBENCH, none=[0.6, 0.62], se=[0.61, 0.63])
+    changed = {**result(0.64, 1), "recipe": {"momentum": 0.8}}
+    path = tmp_path / AIRBENCH / "none_seed1" / "result.json"
+    path.write_text(json.dumps(changed), "utf-8")
+    assert evidence.main(["--runs", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert "must be of one recipe. Received: cifar10_airbench, none\n" in error
+    assert evidence.RESULTS.read_text("utf-8") == "{}"
+
+
 def test_a_row_waits_for_its_seeds(tmp_path):
     written(tmp_path, AIRBENCH, none=[0.6, 0.62], se=[0.61, 0.63], cbam=[0.7])
     found = evidence.finished(evidence.collected(tmp_path, {}), BY_RECIPE[AIRBENCH])
