@@ -13,6 +13,7 @@ from benchmarks import engine, fused, hashing, memory, pipeline, rows, timing
 from benchmarks import layers as tables
 from benchmarks.peers import PEERS
 from keras_attention import layers
+from tests.backends import on_torch_alone
 from tests.layers.tools import assert_close, built, random_map, randomise
 
 
@@ -67,7 +68,7 @@ def test_rows_are_compared_with_the_first():
     assert found["wide"]["low"] < found["wide"]["ratio"] == 1.0 < found["wide"]["high"]
 
 
-@pytest.mark.skipif(keras.backend.backend() != "torch", reason="asked once")
+@on_torch_alone
 def test_steps_of_all_rows_are_timed(capsys):
     narrow = ["--set", "model_options={'width': 2, 'stem': 'small'}", "--quick"]
     policy = keras.config.dtype_policy()
@@ -95,7 +96,7 @@ def test_what_a_hash_adds():
 
 
 # On torch alone, where no step is compiled; what is timed is the same on all backends.
-@pytest.mark.skipif(keras.backend.backend() != "torch", reason="asked once")
+@on_torch_alone
 def test_the_engine_and_the_pipeline_are_timed():
     narrow = {"model_options": {"width": 2, "stem": "small"}, "batch_size": 8}
     policy = keras.config.dtype_policy()
