@@ -25,7 +25,10 @@ CLASSES = 10
 
 def compare(name: str, rows: list[str], rounds: int, *words: str) -> dict[str, dict]:
     """By row what the text above says; `words` are more of a command line of `recipes.train`."""
+    from keras_attention.layers.checks import at_least
     from recipes import train
+
+    at_least(2, "rows", rounds=rounds)  # one gives no interval
 
     def resolved(row):
         return train.resolved([name, *words, *([] if row == "own" else ["--attention", row])])

@@ -68,8 +68,13 @@ def test_rows_are_compared_with_the_first():
     assert found["wide"]["low"] < found["wide"]["ratio"] == 1.0 < found["wide"]["high"]
 
 
+def test_one_round_gives_no_interval():
+    with pytest.raises(ValueError, match="integer >= 2. Received: rounds=1"):
+        rows.compare("cifar10_resnet18w16", ["none", "se"], 1)
+
+
 @on_torch_alone
-def test_steps_of_all_rows_are_timed(capsys):
+def test_steps_of_all_rows_are_timed():
     narrow = ["--set", "model_options={'width': 2, 'stem': 'small'}", "--quick"]
     policy = keras.config.dtype_policy()
     found = rows.compare("cifar10_resnet18w16", ["none", "eca", "constant"], 2, *narrow)
